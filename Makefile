@@ -1,0 +1,81 @@
+# learning_credentials: make demo | make test | make bench | the usual PGXS targets
+EXTENSION = learning_credentials
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
+
+MODULE_big = $(EXTENSION)
+OBJS = \
+	src/learning_credentials.o \
+	src/asset.o \
+	src/callable.o \
+	src/context.o \
+	src/guard.o \
+	src/issue.o \
+	src/lifecycle.o \
+	src/options.o \
+	src/run.o \
+	src/spi.o \
+	src/uuid.o \
+	src/validate.o \
+	src/verification.o \
+	src/pdf/canvas.o \
+	src/pdf/elements.o \
+	src/pdf/generate_pdf.o \
+	src/pdf/image.o \
+	src/pdf/layout.o \
+	src/pdf/placeholder.o \
+	src/pdf/qr.o \
+	src/pdf/seal.o \
+	src/pdf/syntax.o \
+	src/pdf/template.o \
+	src/pdf/typeset.o
+
+# The install script, one file a topic, in the order they are run.
+SQL_PARTS = \
+	sql/schema.sql \
+	sql/asset.sql \
+	sql/source.sql \
+	sql/definition.sql \
+	sql/retrieval.sql \
+	sql/credential.sql \
+	sql/run.sql \
+	sql/document.sql \
+	sql/issue.sql \
+	sql/verification.sql \
+	sql/access.sql
+
+DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+
+# Tests by name: a list that comes up empty would pass. Names must differ from those in SQL_PARTS,
+# because pg_regress looks into sql/ first.
+REGRESS =
+REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
+ISOLATION =
+ISOLATION_OPTS = --inputdir=test --outputdir=.
+TAP_TESTS = 1
+PROVE_TESTS =
+
+LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
+PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+PG_CFLAGS = -Wextra -Werror -Wno-unused-parameter
+SHLIB_LINK = -lhpdf $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+EXTRA_CLEAN = build results
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+all:
+
+# ---- what works before anything is installed -------------------------------------------------
+.PHONY: demo test bench
+demo test bench:
+	@test/with_packages.sh $@
+
+# ---- the usual targets -----------------------------------------------------------------------
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+
+$(DATA_built): $(SQL_PARTS) $(EXTENSION).control
+	cat $(SQL_PARTS) > $@
+
+$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/pdf/*.h)
+endif

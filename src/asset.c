@@ -1,0 +1,5 @@
+/*
+ * asset.c
+ *		Assets by slug: kinds, checks, limits.
+ */
+#include "postgres.h"

@@ -1,0 +1,30 @@
+/*
+ * compat.h
+ *		Differences between the supported versions of PostgreSQL, 14 to 18.
+ */
+#ifndef LC_COMPAT_H
+#define LC_COMPAT_H
+
+#include "utils/acl.h"
+
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* May "member" do SET ROLE "role"? Membership alone stopped to be enough in version 16. */
+#if PG_VERSION_NUM >= 160000
+#define lc_can_set_role(member, role) member_can_set_role(member, role)
+#else
+#define lc_can_set_role(member, role) is_member_of_role(member, role)
+#endif
+
+/* EXECUTE on a function, USAGE on a schema, or any other right on an object of class CLASSID. */
+#if PG_VERSION_NUM >= 160000
+#define lc_function_aclcheck(oid, role) object_aclcheck(ProcedureRelationId, oid, role, ACL_EXECUTE)
+#define lc_schema_aclcheck(oid, role) object_aclcheck(NamespaceRelationId, oid, role, ACL_USAGE)
+#else
+#define lc_function_aclcheck(oid, role) pg_proc_aclcheck(oid, role, ACL_EXECUTE)
+#define lc_schema_aclcheck(oid, role) pg_namespace_aclcheck(oid, role, ACL_USAGE)
+#endif
+
+#endif							/* LC_COMPAT_H */

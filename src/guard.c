@@ -1,0 +1,5 @@
+/*
+ * guard.c
+ *		Bounds the memory that parsing foreign bytes may take.
+ */
+#include "postgres.h"

@@ -1,0 +1,73 @@
+/*
+ * learning_credentials.c
+ *		Module load: magic and settings.
+ *
+ * Only reads and checks settings. Works without shared_preload_libraries.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "compat.h"
+#include "settings.h"
+
+PG_MODULE_MAGIC;
+
+char *lc_verify_url;
+char *lc_fallback_fonts;
+int lc_max_template_size;
+int lc_max_font_size;
+int lc_max_image_size;
+int lc_max_image_pixels;
+int lc_max_document_size;
+int lc_max_text_length;
+int lc_parse_memory;
+int lc_batch_size;
+
+void _PG_init(void);
+
+/* A setting that bounds something: for superusers, because whoever could raise it would not be bounded. */
+static void
+define_limit(const char *name, const char *description, int *variable, int value, int max, int flags)
+{
+	DefineCustomIntVariable(name, description, NULL, variable, value, 1, max, PGC_SUSET, flags, NULL,
+							NULL, NULL);
+}
+
+void
+_PG_init(void)
+{
+	DefineCustomStringVariable("learning_credentials.verify_url",
+							   "Address that {verify_url} on a document leads to.",
+							   "{verify_uuid} in it stands for the credential's verification code.",
+							   &lc_verify_url, "https://example.org/verify/{verify_uuid}", PGC_SUSET, 0,
+							   NULL, NULL, NULL);
+	DefineCustomStringVariable("learning_credentials.fallback_fonts",
+							   "Slugs of font assets, separated by commas, tried after an element's own fonts.",
+							   NULL, &lc_fallback_fonts, "", PGC_USERSET, GUC_LIST_INPUT, NULL, NULL, NULL);
+	define_limit("learning_credentials.max_template_size", "Largest PDF template that is stored.",
+				 &lc_max_template_size, 20 * 1024, 1024 * 1024, GUC_UNIT_KB);
+	define_limit("learning_credentials.max_font_size", "Largest font that is stored.",
+				 &lc_max_font_size, 32 * 1024, 1024 * 1024, GUC_UNIT_KB);
+	define_limit("learning_credentials.max_image_size", "Largest image that is stored.",
+				 &lc_max_image_size, 10 * 1024, 1024 * 1024, GUC_UNIT_KB);
+	define_limit("learning_credentials.max_image_pixels",
+				 "Most pixels (width times height) of an image that is stored.", &lc_max_image_pixels,
+				 40000000, INT_MAX, 0);
+	define_limit("learning_credentials.max_document_size",
+				 "Largest document that a generation function may return.", &lc_max_document_size,
+				 32 * 1024, 1024 * 1024, GUC_UNIT_KB);
+	define_limit("learning_credentials.max_text_length",
+				 "Most characters of one text element after its placeholders are filled in.",
+				 &lc_max_text_length, 10000, 1000000, 0);
+	define_limit("learning_credentials.parse_memory",
+				 "Memory that parsing one template, font or image may take.", &lc_parse_memory,
+				 256 * 1024, MAX_KILOBYTES, GUC_UNIT_KB);
+	define_limit("learning_credentials.batch_size",
+				 "Credentials that a run issues in one transaction.", &lc_batch_size, 64, 10000, 0);
+
+	MarkGUCPrefixReserved("learning_credentials");
+}

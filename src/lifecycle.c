@@ -1,0 +1,5 @@
+/*
+ * lifecycle.c
+ *		The lifecycle triggers.
+ */
+#include "postgres.h"

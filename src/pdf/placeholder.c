@@ -1,0 +1,5 @@
+/*
+ * pdf/placeholder.c
+ *		{placeholders}.
+ */
+#include "postgres.h"

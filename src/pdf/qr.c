@@ -1,0 +1,5 @@
+/*
+ * pdf/qr.c
+ *		QR codes as path operators (libqrencode).
+ */
+#include "postgres.h"

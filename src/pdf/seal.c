@@ -1,0 +1,5 @@
+/*
+ * pdf/seal.c
+ *		Encryption (OpenSSL).
+ */
+#include "postgres.h"

@@ -1,0 +1,5 @@
+/*
+ * pdf/syntax.c
+ *		Writing PDF tokens: numbers, names, strings.
+ */
+#include "postgres.h"

@@ -1,0 +1,5 @@
+/*
+ * pdf/typeset.c
+ *		Text -> glyphs: shaping, metrics, subsetting, font objects.
+ */
+#include "postgres.h"

@@ -1,0 +1,20 @@
+/*
+ * settings.h
+ *		The extension's settings (learning_credentials.NAME), defined and documented in
+ *		learning_credentials.c.
+ */
+#ifndef LC_SETTINGS_H
+#define LC_SETTINGS_H
+
+extern char *lc_verify_url;			/* with {verify_uuid} in it */
+extern char *lc_fallback_fonts;		/* comma-separated slugs */
+extern int lc_max_template_size;	/* kB */
+extern int lc_max_font_size;		/* kB */
+extern int lc_max_image_size;		/* kB */
+extern int lc_max_image_pixels;
+extern int lc_max_document_size;	/* kB */
+extern int lc_max_text_length;		/* characters */
+extern int lc_parse_memory;			/* kB */
+extern int lc_batch_size;			/* credentials */
+
+#endif							/* LC_SETTINGS_H */

@@ -1,0 +1,5 @@
+/*
+ * spi.c
+ *		Checked SPI with kept plans.
+ */
+#include "postgres.h"

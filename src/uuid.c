@@ -1,0 +1,5 @@
+/*
+ * uuid.c
+ *		Identifiers (libuuid).
+ */
+#include "postgres.h"

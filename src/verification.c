@@ -1,0 +1,5 @@
+/*
+ * verification.c
+ *		The keyed view's planner support function.
+ */
+#include "postgres.h"
