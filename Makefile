@@ -9,6 +9,7 @@ OBJS = \
 	src/callable.o \
 	src/context.o \
 	src/guard.o \
+	src/identity.o \
 	src/issue.o \
 	src/lifecycle.o \
 	src/options.o \

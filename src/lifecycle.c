@@ -1,5 +1,551 @@
 /*
  * lifecycle.c
  *		The lifecycle triggers.
+ *
+ * They hold whoever writes the tables, also the extension itself, to the rules: which status follows
+ * which, what never changes, what is never removed, and that every change of a status leaves an
+ * event. A row may be inserted in any consistent state, for a restore and for imports; an INSERT
+ * writes no event, because a trigger that fills a second dumped table breaks every restore.
  */
 #include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "catalog/pg_enum.h"
+
+#include "identity.h"
+#include "lifecycle.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(lc_credential_lifecycle);
+PG_FUNCTION_INFO_V1(lc_record_events);
+PG_FUNCTION_INFO_V1(lc_keep_document);
+PG_FUNCTION_INFO_V1(lc_keep_event);
+
+static const char *const status_names[] = {
+	[LC_GENERATING] = "generating",
+	[LC_AVAILABLE] = "available",
+	[LC_ERROR] = "error",
+	[LC_INVALIDATED] = "invalidated",
+};
+
+/* The four transitions; the diagonal is no change. */
+static const bool transitions[4][4] = {
+	[LC_GENERATING] = { [LC_AVAILABLE] = true, [LC_ERROR] = true },
+	[LC_ERROR] = { [LC_GENERATING] = true },
+	[LC_AVAILABLE] = { [LC_INVALIDATED] = true },
+};
+
+/* What a credential is: never changes. */
+static const char *const identity_columns[] = { "uuid", "verify_uuid", "configuration_id", "user_id",
+												"supersedes", "created" };
+
+/* What it says: frozen once it was available. */
+static const char *const snapshot_columns[] = { "credential_type_name", "learning_context_key",
+												"learning_context_name", "user_full_name",
+												"evidence", "issue_date", "legacy_id" };
+
+/* How it ended: frozen once it is invalidated. */
+static const char *const ending_columns[] = { "superseded_by", "invalidated_at",
+											  "invalidation_reason" };
+
+/* One row as the trigger found it and is about to leave it. */
+typedef struct Change
+{
+	TupleDesc desc;
+	HeapTuple old_row;
+	HeapTuple new_row;
+	LcStatus from;
+	LcStatus to;
+} Change;
+
+LcStatus
+lc_status_of(Datum status)
+{
+	HeapTuple tuple = SearchSysCache1(ENUMOID, status);
+	const char *label;
+	int i;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "unknown credential_status %u", DatumGetObjectId(status));
+	label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+	for (i = 0; i < (int) lengthof(status_names); i++)
+		if (strcmp(label, status_names[i]) == 0)
+			break;
+	ReleaseSysCache(tuple);
+	if (i == (int) lengthof(status_names))
+		elog(ERROR, "unknown credential_status");
+	return (LcStatus) i;
+}
+
+/* ---------------------------------------------------------------- columns by name */
+
+static Datum
+column_value(HeapTuple row, TupleDesc desc, const char *column, bool *isnull)
+{
+	int number = SPI_fnumber(desc, column);
+
+	if (number <= 0)
+		elog(ERROR, "column \"%s\" is missing", column);
+	return SPI_getbinval(row, desc, number, isnull);
+}
+
+/* Is the column the same, byte for byte, in both rows? */
+static bool
+same_value(TupleDesc desc, HeapTuple a, HeapTuple b, const char *column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, SPI_fnumber(desc, column) - 1);
+	bool a_null;
+	bool b_null;
+	Datum a_value = column_value(a, desc, column, &a_null);
+	Datum b_value = column_value(b, desc, column, &b_null);
+
+	if (a_null || b_null)
+		return a_null && b_null;
+	return datum_image_eq(a_value, b_value, attribute->attbyval, attribute->attlen);
+}
+
+static void
+set_column(Change *change, const char *column, Datum value, bool isnull)
+{
+	int number = SPI_fnumber(change->desc, column);
+
+	change->new_row =
+		heap_modify_tuple_by_cols(change->new_row, change->desc, 1, &number, &value, &isnull);
+}
+
+/* The credential's uuid in words. */
+static char *
+uuid_text(HeapTuple row, TupleDesc desc, const char *column)
+{
+	return SPI_getvalue(row, desc, SPI_fnumber(desc, column));
+}
+
+/* Refuses a change of any of the columns. */
+static void
+refuse_changes(const Change *change, const char *const *columns, int count, const char *why)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (!same_value(change->desc, change->old_row, change->new_row, columns[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("\"%s\" of credential \"%s\" cannot change", columns[i],
+							uuid_text(change->old_row, change->desc, "uuid")),
+					 errdetail("%s", why)));
+}
+
+/* ---------------------------------------------------------------- credential */
+
+/*
+ * A replacement becomes available: the credential that it supersedes is invalidated first, in the
+ * same transaction. The reason is the one given when the replacement was asked for, which its first
+ * event keeps.
+ */
+static void
+invalidate_superseded(const Change *change)
+{
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.credential"
+		"   SET status = 'invalidated', superseded_by = $2,"
+		"       invalidation_reason = coalesce((SELECT e.reason FROM learning_credentials.credential_event e"
+		"                                        WHERE e.credential_uuid = $2 AND e.seq = 1), 'Replaced')"
+		" WHERE uuid = $1 AND status = 'available'",
+		.types = { UUIDOID, UUIDOID }
+	};
+	bool isnull;
+	Datum values[2];
+	LcIdentity before;
+
+	values[0] = column_value(change->new_row, change->desc, "supersedes", &isnull);
+	if (isnull)
+		return;
+	values[1] = column_value(change->new_row, change->desc, "uuid", &isnull);
+
+	lc_act_as_caller(&before);
+	lc_spi_connect(false);
+	if (lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential \"%s\" cannot replace \"%s\", which is not available",
+						uuid_text(change->new_row, change->desc, "uuid"),
+						uuid_text(change->new_row, change->desc, "supersedes"))));
+	lc_spi_finish();
+	lc_act_as_before(&before);
+}
+
+/* superseded_by names a credential that says it supersedes this one. */
+static void
+check_successor(const Change *change)
+{
+	static LcStatement select = {
+		.sql = "SELECT FROM learning_credentials.credential WHERE uuid = $1 AND supersedes = $2",
+		.types = { UUIDOID, UUIDOID }
+	};
+	bool isnull;
+	Datum values[2];
+	LcIdentity before;
+
+	values[0] = column_value(change->new_row, change->desc, "superseded_by", &isnull);
+	if (isnull)
+		return;
+	values[1] = column_value(change->new_row, change->desc, "uuid", &isnull);
+
+	lc_act_as_caller(&before);
+	lc_spi_connect(false);
+	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential \"%s\" is not superseded by \"%s\"",
+						uuid_text(change->new_row, change->desc, "uuid"),
+						uuid_text(change->new_row, change->desc, "superseded_by"))));
+	lc_spi_finish();
+	lc_act_as_before(&before);
+}
+
+static void
+begin_generating(Change *change)
+{
+	set_column(change, "error_message", (Datum) 0, true);
+	set_column(change, "retry_at", (Datum) 0, true);
+}
+
+static void
+become_available(Change *change)
+{
+	bool isnull;
+
+	(void) column_value(change->new_row, change->desc, "issue_date", &isnull);
+	if (isnull)
+		set_column(change, "issue_date",
+				   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
+	invalidate_superseded(change);
+}
+
+static void
+become_invalidated(Change *change)
+{
+	char *reason = uuid_text(change->new_row, change->desc, "invalidation_reason");
+
+	if (reason == NULL || reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalidating credential \"%s\" needs a reason",
+						uuid_text(change->old_row, change->desc, "uuid"))));
+	check_successor(change);
+	set_column(change, "invalidated_at",
+			   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
+}
+
+static HeapTuple
+credential_updated(Change *change)
+{
+	refuse_changes(change, identity_columns, lengthof(identity_columns),
+				   "What a credential is never changes.");
+	if (change->from == LC_AVAILABLE || change->from == LC_INVALIDATED)
+		refuse_changes(change, snapshot_columns, lengthof(snapshot_columns),
+					   "What a credential says is frozen once it was available.");
+	if (change->from == LC_INVALIDATED)
+		refuse_changes(change, ending_columns, lengthof(ending_columns),
+					   "How a credential ended is frozen.");
+
+	if (change->from != change->to)
+	{
+		if (!transitions[change->from][change->to])
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("credential \"%s\" is \"%s\" and cannot become \"%s\"",
+							uuid_text(change->old_row, change->desc, "uuid"),
+							status_names[change->from], status_names[change->to])));
+		switch (change->to)
+		{
+			case LC_GENERATING:
+				begin_generating(change);
+				break;
+			case LC_AVAILABLE:
+				become_available(change);
+				break;
+			case LC_INVALIDATED:
+				become_invalidated(change);
+				break;
+			case LC_ERROR:
+				break;
+		}
+	}
+	set_column(change, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
+	return change->new_row;
+}
+
+static void
+refuse_truncate(TriggerData *trigdata)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" cannot be truncated",
+					RelationGetRelationName(trigdata->tg_relation))));
+}
+
+/* Trigger, BEFORE UPDATE, DELETE (row) or TRUNCATE of credential. */
+Datum
+lc_credential_lifecycle(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Change change;
+	bool isnull;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "credential_lifecycle() is a trigger function");
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		refuse_truncate(trigdata);
+
+	change.desc = RelationGetDescr(trigdata->tg_relation);
+	change.old_row = trigdata->tg_trigtuple;
+	change.from = lc_status_of(column_value(change.old_row, change.desc, "status", &isnull));
+
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+	{
+		if (change.from == LC_AVAILABLE || change.from == LC_INVALIDATED)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("credential \"%s\" is \"%s\" and cannot be deleted",
+							uuid_text(change.old_row, change.desc, "uuid"),
+							status_names[change.from]),
+					 errhint("Invalidate it instead: invalidated credentials stay verifiable.")));
+		return PointerGetDatum(change.old_row);
+	}
+
+	change.new_row = trigdata->tg_newtuple;
+	(void) column_value(change.new_row, change.desc, "status", &isnull);
+	if (isnull)					/* the NOT NULL constraint speaks */
+		return PointerGetDatum(change.new_row);
+	change.to = lc_status_of(column_value(change.new_row, change.desc, "status", &isnull));
+	return PointerGetDatum(credential_updated(&change));
+}
+
+/* Trigger, AFTER UPDATE or DELETE of credential, once a statement. */
+Datum
+lc_record_events(PG_FUNCTION_ARGS)
+{
+	/* The conditions on c keep rows apart that the statement did not give another status. */
+	static LcStatement updated = {
+		.sql = "INSERT INTO learning_credentials.credential_event"
+		"       (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
+		" SELECT n.uuid,"
+		"        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
+		"                       WHERE e.credential_uuid = n.uuid), 0),"
+		"        n.configuration_id, n.run_id, o.status, n.status, $1,"
+		"        CASE n.status WHEN 'error' THEN n.error_message"
+		"                      WHEN 'invalidated' THEN n.invalidation_reason END"
+		"   FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
+		"  WHERE o.status <> n.status",
+		.types = { JSONBOID }
+	};
+	static LcStatement deleted = {
+		.sql = "INSERT INTO learning_credentials.credential_event"
+		"       (credential_uuid, seq, configuration_id, run_id, old_status, actor)"
+		" SELECT o.uuid,"
+		"        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
+		"                       WHERE e.credential_uuid = o.uuid), 0),"
+		"        o.configuration_id, o.run_id, o.status, $1"
+		"   FROM old_rows o",
+		.types = { JSONBOID }
+	};
+	static LcStatement without_document = {
+		.sql = "SELECT n.uuid FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
+		" WHERE n.status = 'available' AND o.status <> 'available' AND n.download_url IS NULL"
+		"   AND NOT EXISTS (SELECT FROM learning_credentials.document d WHERE d.credential_uuid = n.uuid)"
+		" LIMIT 1",
+		.types = { InvalidOid }
+	};
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Datum values[1];
+	LcIdentity before;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "record_events() is a trigger function");
+
+	values[0] = JsonbPGetDatum(lc_actor());
+	lc_act_as_owner(&before);	/* nobody else may write the history */
+	lc_spi_connect(false);
+	if (SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
+		elog(ERROR, "SPI_register_trigger_data failed");
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		lc_spi_execute(&deleted, values, NULL, SPI_OK_INSERT);
+	else
+	{
+		if (lc_spi_execute(&without_document, NULL, NULL, SPI_OK_SELECT) > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("credential \"%s\" cannot become \"available\" without a document or a download_url",
+							lc_spi_text(0, 1))));
+		lc_spi_execute(&updated, values, NULL, SPI_OK_INSERT);
+	}
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	return PointerGetDatum(NULL);
+}
+
+/* ---------------------------------------------------------------- document */
+
+/* Trigger, BEFORE UPDATE, DELETE (row) or TRUNCATE of document. */
+Datum
+lc_keep_document(PG_FUNCTION_ARGS)
+{
+	static LcStatement issued = {
+		.sql = "SELECT FROM learning_credentials.credential"
+		" WHERE uuid = $1 AND status IN ('available', 'invalidated')",
+		.types = { UUIDOID }
+	};
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TupleDesc desc;
+	Datum values[1];
+	LcIdentity before;
+	bool isnull;
+	bool updating;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "keep_document() is a trigger function");
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		refuse_truncate(trigdata);
+
+	desc = RelationGetDescr(trigdata->tg_relation);
+	updating = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
+	values[0] = column_value(trigdata->tg_trigtuple, desc, "credential_uuid", &isnull);
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	if (updating || lc_spi_execute(&issued, values, NULL, SPI_OK_SELECT) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the document of credential \"%s\" cannot be %s",
+						uuid_text(trigdata->tg_trigtuple, desc, "credential_uuid"),
+						updating ? "changed" : "deleted")));
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/* ---------------------------------------------------------------- event */
+
+/* A personal field of an event, with the columns that stand beside it. */
+typedef struct PersonalField
+{
+	const char *value;
+	const char *salt;
+	const char *commitment;
+} PersonalField;
+
+static const PersonalField personal_fields[] = {
+	{ "actor", "actor_salt", "actor_commitment" },
+	{ "reason", "reason_salt", "reason_commitment" },
+};
+
+#define SALT_BYTES 16
+
+static bytea *
+make_bytea(const void *data, Size length)
+{
+	bytea *result = palloc(VARHDRSZ + length);
+
+	SET_VARSIZE(result, VARHDRSZ + length);
+	memcpy(VARDATA(result), data, length);
+	return result;
+}
+
+/*
+ * Fills salt and commitment = SHA-256(salt || field as text in UTF-8) of a field that has a value
+ * and no commitment yet. One that comes with its commitment is being restored.
+ */
+static void
+commit_to(Change *event, const PersonalField *field)
+{
+	char *text = SPI_getvalue(event->new_row, event->desc, SPI_fnumber(event->desc, field->value));
+	char salt[SALT_BYTES];
+	StringInfoData salted;
+	bool isnull;
+
+	(void) column_value(event->new_row, event->desc, field->commitment, &isnull);
+	if (text == NULL || !isnull)
+		return;
+	if (!pg_strong_random(salt, sizeof(salt)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random salt")));
+	initStringInfo(&salted);
+	appendBinaryStringInfo(&salted, salt, sizeof(salt));
+	appendBinaryStringInfo(&salted, text, strlen(text));
+	set_column(event, field->salt, PointerGetDatum(make_bytea(salt, sizeof(salt))), false);
+	set_column(event, field->commitment,
+			   DirectFunctionCall1(sha256_bytea,
+								   PointerGetDatum(make_bytea(salted.data, salted.len))),
+			   false);
+}
+
+/* Everything stays but a personal field and its salt, which may be erased together. */
+static void
+allow_only_erasing(const Change *event)
+{
+	int column;
+	int i;
+
+	for (column = 0; column < event->desc->natts; column++)
+	{
+		const char *name = NameStr(TupleDescAttr(event->desc, column)->attname);
+		bool erasing = false;
+
+		for (i = 0; i < (int) lengthof(personal_fields); i++)
+			if (strcmp(name, personal_fields[i].value) == 0 ||
+				strcmp(name, personal_fields[i].salt) == 0)
+				(void) column_value(event->new_row, event->desc, name, &erasing);
+		if (!erasing && !same_value(event->desc, event->old_row, event->new_row, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("\"%s\" of an event of credential \"%s\" cannot change", name,
+							uuid_text(event->old_row, event->desc, "credential_uuid")),
+					 errdetail("The history is append-only.")));
+	}
+}
+
+/* Trigger, BEFORE INSERT, UPDATE, DELETE (row) or TRUNCATE of credential_event. */
+Datum
+lc_keep_event(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Change event;
+	int i;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "keep_event() is a trigger function");
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		refuse_truncate(trigdata);
+
+	event.desc = RelationGetDescr(trigdata->tg_relation);
+	event.old_row = trigdata->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("an event of credential \"%s\" cannot be deleted",
+						uuid_text(event.old_row, event.desc, "credential_uuid")),
+				 errdetail("The history is append-only.")));
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+	{
+		event.new_row = trigdata->tg_newtuple;
+		allow_only_erasing(&event);
+		return PointerGetDatum(event.new_row);
+	}
+	event.new_row = trigdata->tg_trigtuple;
+	for (i = 0; i < (int) lengthof(personal_fields); i++)
+		commit_to(&event, &personal_fields[i]);
+	return PointerGetDatum(event.new_row);
+}

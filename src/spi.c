@@ -1,5 +1,79 @@
 /*
  * spi.c
- *		Checked SPI with kept plans.
+ *		Checked SPI with plans kept for the life of the backend.
+ *
+ * SPI reports many mistakes as a negative result and not as an ERROR; nobody else in this extension
+ * calls its execution functions. The callers run with a pinned search_path (identity.c), because
+ * statements name operators without their schema.
  */
 #include "postgres.h"
+
+#include "spi.h"
+
+/* Prepares the statement if this backend has not done so. */
+static void
+prepare(LcStatement *statement)
+{
+	SPIPlanPtr plan;
+	int nargs = 0;
+
+	if (statement->plan != NULL)
+		return;
+	while (nargs < LC_MAX_PARAMETERS && OidIsValid(statement->types[nargs]))
+		nargs++;
+	plan = SPI_prepare(statement->sql, nargs, statement->types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	statement->plan = plan;
+}
+
+uint64
+lc_spi_execute(LcStatement *statement, Datum *values, const char *nulls, int expected)
+{
+	int result;
+
+	prepare(statement);
+	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	if (result != expected)
+		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+uint64
+lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+					int expected)
+{
+	int result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
+
+	if (result != expected)
+		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+void
+lc_spi_connect(bool nonatomic)
+{
+	if (SPI_connect_ext(nonatomic ? SPI_OPT_NONATOMIC : 0) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+lc_spi_finish(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+Datum
+lc_spi_value(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+char *
+lc_spi_text(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}

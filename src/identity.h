@@ -1,0 +1,41 @@
+/*
+ * identity.h
+ *		Whose rights code runs with, and who is to be named for what it did.
+ */
+#ifndef LC_IDENTITY_H
+#define LC_IDENTITY_H
+
+#include "utils/jsonb.h"
+
+/* What lc_act_as() puts aside. */
+typedef struct LcIdentity
+{
+	Oid user;
+	int security_context;
+	int guc_level;
+} LcIdentity;
+
+/* The role that owns the extension. Error when the extension is not there. */
+extern Oid lc_extension_owner(void);
+
+/*
+ * From here on with the rights of a role and search_path = pg_catalog, pg_temp, until
+ * lc_act_as_before(). After an error the transaction's end restores both.
+ *
+ * lc_act_as_owner: the extension's owner, for the extension's own statements.
+ * lc_act_as_stranger: for code that somebody else wrote: in a security-restricted operation.
+ * lc_act_as_caller: nobody else; only pins the search_path.
+ */
+extern void lc_act_as_owner(LcIdentity *before);
+extern void lc_act_as_stranger(LcIdentity *before, Oid role);
+extern void lc_act_as_caller(LcIdentity *before);
+extern void lc_act_as_before(const LcIdentity *before);
+
+/*
+ * Who acts, palloc'd: {"role": outer role, "session": session user, "subject": the claim "sub" of
+ * the setting request.jwt.claims, where it is there}. The outer role is not changed by SECURITY
+ * DEFINER or by lc_act_as.
+ */
+extern Jsonb *lc_actor(void);
+
+#endif							/* LC_IDENTITY_H */

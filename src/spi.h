@@ -1,0 +1,44 @@
+/*
+ * spi.h
+ *		Checked SPI with plans kept for the life of the backend.
+ */
+#ifndef LC_SPI_H
+#define LC_SPI_H
+
+#include "executor/spi.h"
+
+#define LC_MAX_PARAMETERS 12
+
+/*
+ * A statement: SQL with every name schema-qualified, and the types of its parameters (the list ends
+ * at the first InvalidOid). Defined static where it is used; prepared at its first use.
+ */
+typedef struct LcStatement
+{
+	const char *sql;
+	Oid types[LC_MAX_PARAMETERS];
+	SPIPlanPtr plan;
+} LcStatement;
+
+/*
+ * Runs a statement inside a SPI connection, and returns SPI_processed; the rows are in
+ * SPI_tuptable. "nulls" as in SPI_execute_plan, or NULL. Anything but "expected" (SPI_OK_SELECT ...)
+ * as SPI's result is an error.
+ */
+extern uint64 lc_spi_execute(LcStatement *statement, Datum *values, const char *nulls, int expected);
+
+/* The same for a statement whose text is made at run time; its plan is not kept. */
+extern uint64 lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values,
+								  const char *nulls, int expected);
+
+/* SPI_connect and SPI_finish, whose negative results are errors here. */
+extern void lc_spi_connect(bool nonatomic);
+extern void lc_spi_finish(void);
+
+/* Column "column" (from 1) of row "row" (from 0) of SPI_tuptable; NULL gives 0 and *isnull. */
+extern Datum lc_spi_value(uint64 row, int column, bool *isnull);
+
+/* The same as text allocated in the current context; NULL where it is NULL. */
+extern char *lc_spi_text(uint64 row, int column);
+
+#endif							/* LC_SPI_H */
