@@ -16,5 +16,6 @@ extern int lc_max_document_size;	/* kB */
 extern int lc_max_text_length;		/* characters */
 extern int lc_parse_memory;			/* kB */
 extern int lc_batch_size;			/* credentials */
+extern int lc_documents_per_key;	/* documents */
 
 #endif							/* LC_SETTINGS_H */
