@@ -1,0 +1,19 @@
+/*
+ * validate.h
+ *		What is wrong with options, before anybody's document depends on them.
+ */
+#ifndef LC_VALIDATE_H
+#define LC_VALIDATE_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+/*
+ * For when a type or configuration is saved: one WARNING for each asset that is missing and each key that
+ * is not known, as far as the functions (schema-qualified names) are built in. Top-level keys are judged
+ * only when both are. Raises nothing: what is not yet there may still come.
+ */
+extern void lc_options_warn(const char *retrieval_func, const char *generation_func, Jsonb *options);
+
+#endif							/* LC_VALIDATE_H */
