@@ -18,8 +18,10 @@ OBJS = \
 	src/uuid.o \
 	src/validate.o \
 	src/verification.o \
+	src/pdf/base14.o \
 	src/pdf/canvas.o \
 	src/pdf/elements.o \
+	src/pdf/font.o \
 	src/pdf/generate_pdf.o \
 	src/pdf/image.o \
 	src/pdf/layout.o \
@@ -28,7 +30,8 @@ OBJS = \
 	src/pdf/seal.o \
 	src/pdf/syntax.o \
 	src/pdf/template.o \
-	src/pdf/typeset.o
+	src/pdf/typeset.o \
+	src/pdf/unicode.o
 
 # The install script, one file a topic, in the order they are run.
 SQL_PARTS = \

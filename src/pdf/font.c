@@ -1,0 +1,5 @@
+/*
+ * pdf/font.c
+ *		Fonts: checks, the cache of open faces, metrics, embedding.
+ */
+#include "postgres.h"
