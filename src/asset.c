@@ -190,7 +190,7 @@ lc_check_asset(PG_FUNCTION_ARGS)
 }
 
 LcAsset *
-lc_asset_find(const char *slug, LcAssetKind kind, const char *path)
+lc_asset_lookup(const char *slug)
 {
 	static LcStatement select = {
 		.sql = "SELECT media_type, sha256 FROM learning_credentials.credential_asset WHERE slug = $1",
@@ -198,7 +198,6 @@ lc_asset_find(const char *slug, LcAssetKind kind, const char *path)
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	LcAsset *asset = NULL;
-	LcAssetKind found_kind = LC_ASSET_TEMPLATE;
 	LcIdentity before;
 	Datum values[1];
 
@@ -216,13 +215,21 @@ lc_asset_find(const char *slug, LcAssetKind kind, const char *path)
 		asset->media_type = MemoryContextStrdup(caller, media_type);
 		memcpy(asset->sha256, VARDATA_ANY(sha256), sizeof(asset->sha256));
 		if (strncmp(media_type, "image/", 6) == 0)
-			found_kind = LC_ASSET_IMAGE;
+			asset->kind = LC_ASSET_IMAGE;
 		else if (strncmp(media_type, "font/", 5) == 0)
-			found_kind = LC_ASSET_FONT;
-		asset->kind = found_kind;
+			asset->kind = LC_ASSET_FONT;
+		else
+			asset->kind = LC_ASSET_TEMPLATE;
 	}
 	lc_spi_finish();
 	lc_act_as_before(&before);
+	return asset;
+}
+
+LcAsset *
+lc_asset_find(const char *slug, LcAssetKind kind, const char *path)
+{
+	LcAsset *asset = lc_asset_lookup(slug);
 
 	if (asset != NULL && asset->kind != kind)
 		ereport(ERROR,

@@ -26,9 +26,14 @@ typedef struct LcAsset
 extern const char *lc_asset_kind_name(LcAssetKind kind);
 
 /*
- * The asset with this slug, palloc'd, read with the current user's rights. NULL when there is none;
- * the caller says where the slug was named. "path" is that place, for the error (22023) raised when
- * the asset is of another kind.
+ * The asset with this slug, of any kind, palloc'd, read with the current user's rights. NULL when there
+ * is none.
+ */
+extern LcAsset *lc_asset_lookup(const char *slug);
+
+/*
+ * The same for an asset of one kind. NULL when there is none; the caller says where the slug was named.
+ * "path" is that place, for the error (22023) raised when the asset is of another kind.
  */
 extern LcAsset *lc_asset_find(const char *slug, LcAssetKind kind, const char *path);
 
