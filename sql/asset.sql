@@ -11,10 +11,12 @@ CREATE TABLE learning_credentials.credential_asset (
         CONSTRAINT slug_form CHECK (slug ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$'),
     description text NOT NULL DEFAULT '',
     media_type text NOT NULL GENERATED ALWAYS AS (learning_credentials.asset_media_type(content)) STORED,
-    content bytea STORAGE EXTERNAL NOT NULL,
+    content bytea NOT NULL,
     sha256 bytea NOT NULL GENERATED ALWAYS AS (pg_catalog.sha256(content)) STORED,
     created timestamptz NOT NULL DEFAULT now(),
     modified timestamptz NOT NULL DEFAULT now());
+-- Already compressed: kept out of line as it is.
+ALTER TABLE learning_credentials.credential_asset ALTER content SET STORAGE EXTERNAL;
 COMMENT ON TABLE learning_credentials.credential_asset IS
 'PDF templates, fonts and images that documents are made of, found by their slug. Content is checked when it is stored.';
 COMMENT ON COLUMN learning_credentials.credential_asset.slug IS

@@ -90,11 +90,12 @@ ALTER TABLE learning_credentials.credential
 
 CREATE TABLE learning_credentials.document (
     credential_uuid uuid PRIMARY KEY REFERENCES learning_credentials.credential ON DELETE CASCADE,
-    content bytea STORAGE EXTERNAL NOT NULL,
+    content bytea NOT NULL,
     media_type text NOT NULL,
     byte_size integer NOT NULL GENERATED ALWAYS AS (octet_length(content)) STORED,
     sha256 bytea NOT NULL GENERATED ALWAYS AS (pg_catalog.sha256(content)) STORED,
     created timestamptz NOT NULL DEFAULT now());
+ALTER TABLE learning_credentials.document ALTER content SET STORAGE EXTERNAL;
 CREATE INDEX document_sha256 ON learning_credentials.document (sha256);
 COMMENT ON TABLE learning_credentials.document IS
 'The documents that generation functions made. Granted to nobody: read credential_document. Never moved, never changed.';
