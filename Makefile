@@ -21,6 +21,7 @@ OBJS = \
 	src/pdf/base14.o \
 	src/pdf/canvas.o \
 	src/pdf/elements.o \
+	src/pdf/flate.o \
 	src/pdf/font.o \
 	src/pdf/generate_pdf.o \
 	src/pdf/image.o \
