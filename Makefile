@@ -75,6 +75,9 @@ all:
 demo test bench:
 	@test/with_packages.sh $@
 
+print-%:
+	@echo $($*)
+
 # ---- the usual targets -----------------------------------------------------------------------
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
@@ -83,4 +86,7 @@ $(DATA_built): $(SQL_PARTS) $(EXTENSION).control
 	cat $(SQL_PARTS) > $@
 
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/pdf/*.h)
+else
+all install installcheck clean:
+	@echo "$(PG_CONFIG) --pgxs leads nowhere: install PostgreSQL's server headers, or say PG_CONFIG=..." >&2; exit 1
 endif

@@ -1,0 +1,203 @@
+#!/bin/bash
+# with_packages.sh test|demo|bench
+#
+# What `make test`, `make demo` and `make bench` do: installs the distribution's packages that are
+# missing, builds the extension into a private tree (private_tree.sh), and runs the stage's script
+# there as an ordinary user. The system's PostgreSQL, if there is one, is neither used nor changed.
+#
+# As root the work happens as user postgres in a copy of the checkout below /var/tmp, else in a copy
+# below build/. Either is removed at the end, and servers left in it are stopped, also after an error
+# or Ctrl-C. PG_CONFIG chooses the PostgreSQL; without it, it is the distribution's.
+set -euo pipefail
+
+# ---- everything that is needed, and nowhere else ----------------------------------------------
+packages="gcc libc6-dev make pkg-config
+    libfribidi-dev libharfbuzz-dev libhpdf-dev libicu-dev libjpeg-dev libpng-dev libqpdf-dev
+    libqrencode-dev libssl-dev uuid-dev zlib1g-dev
+    libipc-run-perl poppler-utils qpdf zbar-tools
+    fonts-ebgaramond-extra fonts-noto-core"
+
+declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "with_packages.sh: $*"; exit 1; }
+
+stage=${1:-}
+script=${scripts[$stage]:-}
+[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench"
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+[ -x "$checkout/$script" ] || die "there is no $script"
+
+# ---- packages ---------------------------------------------------------------------------------
+
+# installed PACKAGE...: prints those that are not
+missing_of() {
+    local package
+    for package; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt() {
+    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" >&2
+}
+
+updated=
+update_lists() {
+    [ -n "$updated" ] || apt update || die "apt-get update failed"
+    updated=yes
+}
+
+# The highest PostgreSQL of which server and headers are installed.
+installed_postgresql() {
+    { dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'postgresql-server-dev-*' 2>/dev/null || true; } |
+        sed -n 's/^installed postgresql-server-dev-\([0-9][0-9]*\)$/\1/p' | sort -rn |
+        while read -r major; do
+            if [ -x "/usr/lib/postgresql/$major/bin/initdb" ]; then
+                echo "$major"
+                break
+            fi
+        done
+}
+
+# The PostgreSQL that package "postgresql" stands for.
+distribution_postgresql() {
+    { apt-cache depends postgresql 2>/dev/null || true; } |
+        sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p'
+}
+
+# A server package makes and starts a cluster when it is first installed. Nobody asked for one here.
+no_cluster=/etc/postgresql-common/createcluster.d/learning-credentials-none.conf
+forbid_cluster() {
+    as_root mkdir -p "${no_cluster%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
+}
+allow_cluster() {
+    if [ -e "$no_cluster" ]; then
+        as_root rm -f "$no_cluster"
+    fi
+}
+
+install_packages() {
+    local missing
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+        die "this is not Debian or Ubuntu; install the equivalents of: PostgreSQL server and headers, $(echo $packages)"
+    if [ -n "${PG_CONFIG:-}" ]; then
+        "$PG_CONFIG" --version >/dev/null || die "PG_CONFIG=$PG_CONFIG does not work"
+    else
+        major=$(installed_postgresql)
+        if [ -z "$major" ]; then
+            may_install "postgresql postgresql-server-dev-all"
+            major=$(distribution_postgresql)
+            [ -n "$major" ] || { update_lists; major=$(distribution_postgresql); }
+            [ -n "$major" ] || die "the package lists offer no PostgreSQL"
+        fi
+        packages="postgresql-$major postgresql-server-dev-$major $packages"
+        PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
+    fi
+    missing=$(missing_of $packages)
+    [ -n "$missing" ] || return 0
+
+    may_install "$(echo $missing)"
+    say "installing: $(echo $missing)"
+    update_lists
+    trap allow_cluster EXIT
+    forbid_cluster
+    apt install --no-install-recommends -y $missing || die "could not install: $(echo $missing)"
+    allow_cluster
+    trap - EXIT
+    missing=$(missing_of $packages)
+    [ -z "$missing" ] || die "still missing after apt-get install: $(echo $missing)"
+}
+
+may_install() {
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+        die "these packages are missing, and there is neither root nor sudo to install them: $1"
+}
+
+# ---- a place to work --------------------------------------------------------------------------
+
+work= child=
+
+# Ends what still runs in the work folder, by the process numbers that the servers left there.
+clean_up() {
+    local pid_file pid
+    [ -n "$work" ] || return 0
+    while read -r pid_file; do
+        pid=$(head -n 1 "$pid_file")
+        if [ "$(readlink "/proc/$pid/cwd")" = "${pid_file%/*}" ]; then
+            kill -QUIT "$pid" 2>/dev/null || true
+            while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+        fi
+    done < <(find "$work" -name postmaster.pid 2>/dev/null)
+    rm -rf "$work"
+}
+
+stop() {
+    trap '' INT TERM HUP
+    if [ -n "$child" ]; then
+        kill -TERM -- "-$child" 2>/dev/null || true
+        wait "$child" || true
+    fi
+    exit 130
+}
+
+# as_worker COMMAND...: runs it as the user whose server it will be, in a process group of its own
+as_worker() {
+    local status=0
+    set -m
+    if [ "$(id -u)" = 0 ]; then
+        runuser -u postgres -- env HOME="$work" PG_CONFIG="$PG_CONFIG" "$@" </dev/null &
+    else
+        PG_CONFIG="$PG_CONFIG" "$@" </dev/null &
+    fi
+    child=$!
+    set +m
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
+
+install_packages
+trap clean_up EXIT
+trap stop INT TERM HUP
+
+umask 022
+if [ "$(id -u)" = 0 ]; then
+    work=$(mktemp -d /var/tmp/learning-credentials.XXXXXX)
+else
+    mkdir -p "$checkout/build" || die "$checkout is not writable"
+    work=$(mktemp -d "$checkout/build/$stage.XXXXXX")
+fi
+mkdir "$work/checkout" "$work/out"
+tar -C "$checkout" --exclude=./.git --exclude=./build --exclude=./demo-output --exclude='*.o' \
+    --exclude='*.bc' --exclude='*.so' --exclude=./results --exclude=./tmp_check -cf - . |
+    tar -C "$work/checkout" --no-same-owner -xf -
+if [ "$(id -u)" = 0 ]; then
+    chmod 755 "$work"
+    chown -R postgres: "$work"
+fi
+
+# ---- the stage --------------------------------------------------------------------------------
+
+# What the script leaves in OUT is handed to the owner of the checkout: build/ or, for the demo, demo-output/.
+cd "$work/checkout"
+status=0
+as_worker env OUT="$work/out" TREE="$work/tree" MAKEFLAGS= "$script" || status=$?
+
+result=$checkout/build/$stage
+[ "$stage" != demo ] || result=$checkout/demo-output
+if [ -n "$(ls -A "$work/out")" ]; then
+    mkdir -p "${result%/*}"
+    rm -rf "$result"
+    cp -r "$work/out" "$result"
+    if [ "$(id -u)" = 0 ]; then
+        chown -hR --reference="$checkout" "$result"
+    fi
+fi
+exit "$status"
