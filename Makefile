@@ -8,11 +8,13 @@ OBJS = \
 	src/asset.o \
 	src/callable.o \
 	src/context.o \
+	src/definition.o \
 	src/guard.o \
 	src/identity.o \
 	src/issue.o \
 	src/lifecycle.o \
 	src/options.o \
+	src/request.o \
 	src/run.o \
 	src/spi.o \
 	src/uuid.o \

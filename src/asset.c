@@ -10,7 +10,6 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -172,7 +171,7 @@ lc_check_asset(PG_FUNCTION_ARGS)
 		tuple = heap_modify_tuple_by_cols(tuple, desc, 1, &column, &now, &null);
 	}
 	/* A dump is restored whatever the limits are now: its content was checked when it was stored. */
-	if (!check_function_bodies)
+	if (lc_restoring())
 		return PointerGetDatum(tuple);
 
 	content = SPI_getbinval(tuple, desc, SPI_fnumber(desc, "content"), &isnull);

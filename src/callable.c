@@ -1,5 +1,344 @@
 /*
  * callable.c
- *		Finding, checking and calling retrieve_* and generate_*, as the owner.
+ *		Finding, checking and calling retrieve_* and generate_*.
+ *
+ * With EXECUTE granted to PUBLIC by default, a function that anybody wrote would act with the rights
+ * of whoever calls it. So a function is called only when the role that it runs as may execute it, and
+ * when its owner could act as that role anyway.
  */
 #include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "callable.h"
+#include "compat.h"
+#include "identity.h"
+#include "settings.h"
+#include "spi.h"
+
+#define SCHEMA "learning_credentials"
+
+/* Rows of a retrieval function that are in memory at a time. */
+#define ROWS_AT_A_TIME 1000
+
+typedef struct CallableForm
+{
+	const char *role;			/* in messages */
+	const char *prefix;
+	const char *signature;
+} CallableForm;
+
+static const CallableForm forms[] = {
+	[LC_RETRIEVAL] = { "retrieval function", "retrieve_",
+					   "(learning_context_key text, options jsonb, user_id bigint) RETURNS SETOF "
+					   "learning_credentials.eligibility" },
+	[LC_GENERATION] = { "generation function", "generate_",
+						"(credential learning_credentials.credential, options jsonb) RETURNS bytea" },
+};
+
+/* A composite type of ours. */
+static Oid
+our_type(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(get_namespace_oid(SCHEMA, false)));
+}
+
+/* The function in a schema that has the signature of its kind; InvalidOid when there is none. */
+static Oid
+find_in_schema(Oid schema, const char *name, LcCallableKind kind)
+{
+	Oid arguments[3];
+	int count = 0;
+	Oid result;
+	HeapTuple tuple;
+	Oid found = InvalidOid;
+
+	if (kind == LC_RETRIEVAL)
+	{
+		arguments[count++] = TEXTOID;
+		arguments[count++] = JSONBOID;
+		arguments[count++] = INT8OID;
+		result = our_type("eligibility");
+	}
+	else
+	{
+		arguments[count++] = our_type("credential");
+		arguments[count++] = JSONBOID;
+		result = BYTEAOID;
+	}
+	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name),
+							PointerGetDatum(buildoidvector(arguments, count)),
+							ObjectIdGetDatum(schema));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(tuple);
+
+		if (function->prokind == PROKIND_FUNCTION && function->prorettype == result &&
+			function->proretset == (kind == LC_RETRIEVAL))
+			found = function->oid;
+		ReleaseSysCache(tuple);
+	}
+	return found;
+}
+
+/* Does the schema hold a function of this name, with whatever arguments? */
+static bool
+name_in_schema(Oid schema, const char *name)
+{
+	CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	bool found = false;
+	int i;
+
+	for (i = 0; i < list->n_members; i++)
+		if (((Form_pg_proc) GETSTRUCT(&list->members[i]->tuple))->pronamespace == schema)
+			found = true;
+	ReleaseSysCacheList(list);
+	return found;
+}
+
+/* The schemas in which a name is looked for. */
+static List *
+schemas_for(const char *schema)
+{
+	List *schemas = NIL;
+
+	if (schema == NULL)
+	{
+		schemas = list_make1_oid(get_namespace_oid(SCHEMA, false));
+		schemas = list_concat(schemas, fetch_search_path(true));
+	}
+	else
+	{
+		Oid oid = get_namespace_oid(schema, true);
+
+		if (OidIsValid(oid))
+			schemas = list_make1_oid(oid);
+	}
+	return schemas;
+}
+
+/*
+ * Finds a function by the text that names it. Errors say whether it does not exist, has the wrong
+ * prefix or the wrong signature.
+ */
+static Oid
+find_callable(const char *text, LcCallableKind kind)
+{
+	List *names = lc_qualified_name(text);
+	const CallableForm *form = &forms[kind];
+	char *schema;
+	char *name;
+	bool named = false;
+	ListCell *cell;
+
+	DeconstructQualifiedName(names, &schema, &name);
+	foreach (cell, schemas_for(schema))
+	{
+		Oid found = find_in_schema(lfirst_oid(cell), name, kind);
+
+		if (OidIsValid(found) && strncmp(name, form->prefix, strlen(form->prefix)) == 0)
+			return found;
+		named = named || name_in_schema(lfirst_oid(cell), name);
+	}
+	if (!named)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function \"%s\" does not exist", text)));
+	if (strncmp(name, form->prefix, strlen(form->prefix)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("function \"%s\" cannot be a %s", text, form->role),
+				 errdetail("The name of a %s begins with \"%s\".", form->role, form->prefix)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+			 errmsg("function \"%s\" has the wrong signature for a %s", text, form->role),
+			 errdetail("The signature is %s.", form->signature)));
+	return InvalidOid;			/* not reached */
+}
+
+/* Error 42501 when the role may not execute the function. */
+static void
+check_execute(Oid function, Oid role, const char *text)
+{
+	if (lc_schema_aclcheck(get_func_namespace(function), role) != ACLCHECK_OK ||
+		lc_function_aclcheck(function, role) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for function \"%s\"", text),
+				 errdetail("Role \"%s\" may not execute it.", GetUserNameFromId(role, false))));
+}
+
+char *
+lc_callable_check(const char *name, LcCallableKind kind)
+{
+	Oid function = find_callable(name, kind);
+
+	check_execute(function, GetUserId(), name);
+	return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+									  get_func_name(function));
+}
+
+static const char *
+callable_name(const LcConfiguration *configuration, LcCallableKind kind)
+{
+	return kind == LC_RETRIEVAL ? configuration->retrieval_func : configuration->generation_func;
+}
+
+Oid
+lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind)
+{
+	const char *name = callable_name(configuration, kind);
+	Oid role = lc_configuration_role(configuration);
+	Oid function = find_callable(name, kind);
+	HeapTuple tuple;
+	Oid owner;
+
+	check_execute(function, role, name);
+
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	if (!superuser_arg(owner) && owner != lc_extension_owner() && owner != role &&
+		!lc_can_set_role(owner, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to run function \"%s\" as role \"%s\"", name,
+						configuration->run_as),
+				 errdetail("Its owner \"%s\" cannot SET ROLE to that role.",
+						   GetUserNameFromId(owner, false))));
+	return function;
+}
+
+/* ---------------------------------------------------------------- calling */
+
+/* Takes the rows of the current SPI_tuptable out of it. */
+static LcEligibility *
+fetched_rows(const LcConfiguration *configuration, uint64 count)
+{
+	LcEligibility *rows = palloc(sizeof(LcEligibility) * count);
+	uint64 i;
+
+	for (i = 0; i < count; i++)
+	{
+		LcEligibility *row = &rows[i];
+		bool isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		row->user_id = DatumGetInt64(lc_spi_value(i, 1, &isnull));
+		if (isnull)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("function \"%s\" returned a row without user_id",
+							configuration->retrieval_func)));
+		row->is_eligible = DatumGetBool(lc_spi_value(i, 2, &isnull)) && !isnull;
+		row->eligible_since = DatumGetTimestampTz(lc_spi_value(i, 3, &isnull));
+		row->since_known = !isnull;
+		row->details = lc_spi_value(i, 4, &isnull);
+		if (isnull)
+			row->details = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+		else
+			row->details = JsonbPGetDatum(DatumGetJsonbP(row->details));
+		if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(row->details)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
+							configuration->retrieval_func, row->user_id)));
+	}
+	return rows;
+}
+
+void
+lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiver receive,
+			void *argument)
+{
+	Oid types[] = { TEXTOID, JSONBOID, INT8OID };
+	char nulls[] = { ' ', ' ', ' ' };
+	Datum values[3];
+	char *sql = psprintf("SELECT user_id, is_eligible, eligible_since, details FROM %s($1, $2, $3)",
+						 configuration->retrieval_func);
+	Oid role = lc_configuration_role(configuration);
+	MemoryContext chunk;
+	Portal portal;
+	LcIdentity before;
+
+	(void) lc_callable_for(configuration, LC_RETRIEVAL);
+
+	lc_spi_connect(false);
+	values[0] = CStringGetTextDatum(configuration->learning_context_key);
+	values[1] = JsonbPGetDatum(configuration->options);
+	values[2] = user_id ? Int64GetDatum(*user_id) : (Datum) 0;
+	if (user_id == NULL)
+		nulls[2] = 'n';
+	chunk = AllocSetContextCreate(CurrentMemoryContext, "retrieved rows", ALLOCSET_DEFAULT_SIZES);
+
+	lc_act_as_stranger(&before, role);
+	portal = SPI_cursor_open_with_args(NULL, sql, 3, types, values, nulls, false, 0);
+	lc_act_as_before(&before);
+	for (;;)
+	{
+		SPITupleTable *fetched;
+		uint64 count;
+		MemoryContext old;
+
+		lc_act_as_stranger(&before, role);
+		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
+		lc_act_as_before(&before);
+		count = SPI_processed;
+		if (count == 0)
+			break;
+		fetched = SPI_tuptable;
+		old = MemoryContextSwitchTo(chunk);
+		receive(fetched_rows(configuration, count), (int) count, argument);
+		MemoryContextSwitchTo(old);
+		SPI_freetuptable(fetched);
+		MemoryContextReset(chunk);
+	}
+	SPI_cursor_close(portal);
+	lc_spi_finish();
+}
+
+bytea *
+lc_generate(const LcConfiguration *configuration, FmgrInfo *function, Datum credential)
+{
+	LOCAL_FCINFO(fcinfo, 2);
+	Size limit = (Size) lc_max_document_size * 1024;
+	LcIdentity before;
+	Datum result;
+	bytea *document;
+
+	InitFunctionCallInfoData(*fcinfo, function, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = credential;
+	fcinfo->args[0].isnull = false;
+	fcinfo->args[1].value = JsonbPGetDatum(configuration->options);
+	fcinfo->args[1].isnull = false;
+
+	lc_act_as_stranger(&before, lc_configuration_role(configuration));
+	result = FunctionCallInvoke(fcinfo);
+	lc_act_as_before(&before);
+
+	document = fcinfo->isnull ? NULL : DatumGetByteaP(result);
+	if (document == NULL || VARSIZE(document) == VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("function \"%s\" returned no document", configuration->generation_func)));
+	if (VARSIZE(document) - VARHDRSZ > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("function \"%s\" returned a document of %zu bytes",
+						configuration->generation_func, (Size) VARSIZE(document) - VARHDRSZ),
+				 errdetail("The setting learning_credentials.max_document_size allows %d kB.",
+						   lc_max_document_size)));
+	return document;
+}

@@ -6,6 +6,7 @@
 #define LC_COMPAT_H
 
 #include "utils/acl.h"
+#include "utils/regproc.h"
 
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
@@ -25,6 +26,13 @@
 #else
 #define lc_function_aclcheck(oid, role) pg_proc_aclcheck(oid, role, ACL_EXECUTE)
 #define lc_schema_aclcheck(oid, role) pg_namespace_aclcheck(oid, role, ACL_USAGE)
+#endif
+
+/* "schema.name" -> list of its parts; since version 16 it can also report errors softly. */
+#if PG_VERSION_NUM >= 160000
+#define lc_qualified_name(text) stringToQualifiedNameList(text, NULL)
+#else
+#define lc_qualified_name(text) stringToQualifiedNameList(text)
 #endif
 
 #endif							/* LC_COMPAT_H */

@@ -21,6 +21,7 @@
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 
+#include "compat.h"
 #include "identity.h"
 
 #define EXTENSION_NAME "learning_credentials"
@@ -127,4 +128,10 @@ lc_actor(void)
 		}
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+bool
+lc_restoring(void)
+{
+	return !check_function_bodies && has_privs_of_role(GetUserId(), lc_extension_owner());
 }

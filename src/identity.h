@@ -38,4 +38,10 @@ extern void lc_act_as_before(const LcIdentity *before);
  */
 extern Jsonb *lc_actor(void);
 
+/*
+ * Is a dump being restored? Then checks that depend on other objects or settings wait until the use.
+ * Anybody can turn check_function_bodies off, so it counts only for whoever has the owner's rights.
+ */
+extern bool lc_restoring(void);
+
 #endif							/* LC_IDENTITY_H */

@@ -1,5 +1,480 @@
 /*
  * issue.c
  *		One credential, or a batch: snapshot, generate, store.
+ *
+ * Snapshot, document, status and event of a credential are one transaction. Only the call of the
+ * generation function stands in a subtransaction; the rows of a batch are written by one statement
+ * each outside of it, because a row locked outside and updated inside a subtransaction costs two
+ * multixacts. Statements over a batch are planned for each execution: a plan made while a table was
+ * small would read it whole for the rest of a run.
  */
 #include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+#include "utils/uuid.h"
+
+#include "callable.h"
+#include "context.h"
+#include "identity.h"
+#include "issue.h"
+#include "settings.h"
+#include "spi.h"
+
+/* A batch ends after this long, or when it holds this much. */
+#define BATCH_MILLISECONDS 1000
+#define BATCH_BYTES (64 * 1024 * 1024)
+
+/* Retries never wait longer than this. */
+#define LONGEST_RETRY_DELAY_SECONDS 86400
+
+/* A credential that was claimed, and what became of it. */
+typedef struct Claimed
+{
+	Datum row;					/* of type credential, as it was claimed */
+	pg_uuid_t *uuid;
+	int64 user_id;
+	int attempts;
+	char *name;
+	bytea *document;			/* NULL: failed */
+	char *error;
+} Claimed;
+
+typedef struct Batch
+{
+	const LcConfiguration *configuration;
+	Claimed *items;
+	int count;
+	int tried;
+	char *context_name;
+	TimestampTz issue_date;
+	FmgrInfo function;
+	MemoryContext context;		/* of the batch */
+	MemoryContext scratch;		/* of one document */
+	Claimed *current;
+} Batch;
+
+/* ---------------------------------------------------------------- arrays for set-based statements */
+
+static Datum
+array_of(Datum *values, const bool *nulls, int count, Oid type)
+{
+	int dimension = count;
+	int lower_bound = 1;
+	int16 length;
+	bool by_value;
+	char alignment;
+
+	get_typlenbyvalalign(type, &length, &by_value, &alignment);
+	return PointerGetDatum(construct_md_array(values, unconstify(bool *, nulls), 1, &dimension,
+											  &lower_bound, type, length, by_value, alignment));
+}
+
+/* ---------------------------------------------------------------- a batch */
+
+/* Takes the claimed rows out of SPI_tuptable. */
+static void
+take_items(Batch *batch, uint64 count)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	uint64 i;
+
+	batch->items = palloc0(sizeof(Claimed) * count);
+	batch->count = (int) count;
+	for (i = 0; i < count; i++)
+	{
+		Claimed *item = &batch->items[i];
+		bool isnull;
+
+		item->row = PointerGetDatum(DatumGetHeapTupleHeaderCopy(lc_spi_value(i, 1, &isnull)));
+		item->uuid = palloc(sizeof(pg_uuid_t));
+		*item->uuid = *DatumGetUUIDP(lc_spi_value(i, 2, &isnull));
+		item->user_id = DatumGetInt64(lc_spi_value(i, 3, &isnull));
+		item->attempts = DatumGetInt32(lc_spi_value(i, 4, &isnull));
+		if (!DatumGetBool(lc_spi_value(i, 5, &isnull)))
+			item->error = pstrdup("the credential that this one replaces is not available any more");
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * What all documents of a batch need: the function, and the names that the source knows now. Reads
+ * the source as the configuration's role, because a view there runs its owner's code.
+ */
+static void
+prepare_batch(void *argument)
+{
+	Batch *batch = argument;
+	const LcConfiguration *configuration = batch->configuration;
+	Oid function = lc_callable_for(configuration, LC_GENERATION);
+	int64 *user_ids = palloc(sizeof(int64) * batch->count);
+	LcIdentity before;
+	char *context_name;
+	char **names;
+	int i;
+
+	fmgr_info_cxt(function, &batch->function, batch->context);
+	for (i = 0; i < batch->count; i++)
+		user_ids[i] = batch->items[i].user_id;
+
+	lc_act_as_stranger(&before, lc_configuration_role(configuration));
+	lc_spi_connect(false);
+	context_name = lc_context_name(configuration->source, configuration->learning_context_key);
+	names = lc_user_names(configuration->source, user_ids, batch->count);
+	batch->context_name = MemoryContextStrdup(batch->context, context_name);
+	for (i = 0; i < batch->count; i++)
+		if (names[i] != NULL)
+			batch->items[i].name = MemoryContextStrdup(batch->context, names[i]);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+}
+
+/* The row of a credential with its snapshot filled in, as a generation function is to see it. */
+static Datum
+row_with_snapshot(const Batch *batch, const Claimed *item)
+{
+	static const char *const columns[] = { "credential_type_name", "user_full_name",
+										   "learning_context_name", "issue_date" };
+	Datum values[lengthof(columns)];
+	bool nulls[lengthof(columns)] = { false };
+	int numbers[lengthof(columns)];
+	HeapTupleHeader header = DatumGetHeapTupleHeader(item->row);
+	TupleDesc desc =
+		lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	HeapTupleData tuple;
+	Datum row;
+	int i;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+
+	for (i = 0; i < (int) lengthof(columns); i++)
+		numbers[i] = SPI_fnumber(desc, columns[i]);
+	values[0] = CStringGetTextDatum(batch->configuration->type_name);
+	values[1] = CStringGetTextDatum(item->name);
+	values[2] = CStringGetTextDatum(batch->context_name);
+	values[3] = TimestampTzGetDatum(batch->issue_date);
+	row = heap_copy_tuple_as_datum(
+		heap_modify_tuple_by_cols(&tuple, desc, lengthof(columns), numbers, values, nulls), desc);
+	ReleaseTupleDesc(desc);
+	return row;
+}
+
+/* Makes one document; runs in a subtransaction. */
+static void
+generate_item(void *argument)
+{
+	Batch *batch = argument;
+	Claimed *item = batch->current;
+	bytea *document =
+		lc_generate(batch->configuration, &batch->function, row_with_snapshot(batch, item));
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+
+	item->document = DatumGetByteaPCopy(PointerGetDatum(document));
+	MemoryContextSwitchTo(old);
+}
+
+/* Tries the items one after the other, until the batch is large or old enough. */
+static void
+generate_items(Batch *batch)
+{
+	TimestampTz began = GetCurrentTimestamp();
+	Size bytes = 0;
+
+	for (batch->tried = 0; batch->tried < batch->count; batch->tried++)
+	{
+		Claimed *item = &batch->items[batch->tried];
+		MemoryContext old;
+		ErrorData *error;
+
+		CHECK_FOR_INTERRUPTS();
+		if (batch->tried > 0 &&
+			(bytes > BATCH_BYTES ||
+			 TimestampDifferenceExceeds(began, GetCurrentTimestamp(), BATCH_MILLISECONDS)))
+			break;
+		if (item->error != NULL)
+			continue;
+		if (item->name == NULL)
+		{
+			item->error = psprintf("user " INT64_FORMAT " is not in \"%s.lms_user\"", item->user_id,
+								   batch->configuration->source);
+			continue;
+		}
+		batch->current = item;
+		old = MemoryContextSwitchTo(batch->scratch);
+		error = lc_attempt(generate_item, batch);
+		if (error != NULL)
+			item->error = MemoryContextStrdup(batch->context, lc_error_text(error));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch->scratch);
+		if (item->document != NULL)
+			bytes += VARSIZE(item->document);
+	}
+}
+
+static void
+store_documents(const Batch *batch)
+{
+	static LcStatement insert = {
+		.sql = "INSERT INTO learning_credentials.document (credential_uuid, content, media_type)"
+			   " SELECT u, c, $3 FROM unnest($1, $2) AS made (u, c)",
+		.types = { UUIDARRAYOID, BYTEAARRAYOID, TEXTOID },
+		.custom = true
+	};
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.credential c"
+			   "   SET status = 'available', attempts = c.attempts + 1, user_full_name = made.name,"
+			   "       learning_context_name = $3, credential_type_name = $4, issue_date = $5"
+			   "  FROM unnest($1, $2) AS made (uuid, name)"
+			   " WHERE c.uuid = made.uuid",
+		.types = { UUIDARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID },
+		.custom = true
+	};
+	Datum *uuids = palloc(sizeof(Datum) * batch->count);
+	Datum *contents = palloc(sizeof(Datum) * batch->count);
+	Datum *names = palloc(sizeof(Datum) * batch->count);
+	Datum values[5];
+	int count = 0;
+	int i;
+
+	for (i = 0; i < batch->tried; i++)
+	{
+		const Claimed *item = &batch->items[i];
+
+		if (item->document == NULL)
+			continue;
+		uuids[count] = UUIDPGetDatum(item->uuid);
+		contents[count] = PointerGetDatum(item->document);
+		names[count] = CStringGetTextDatum(item->name);
+		count++;
+	}
+	if (count == 0)
+		return;
+	values[0] = array_of(uuids, NULL, count, UUIDOID);
+	values[1] = array_of(contents, NULL, count, BYTEAOID);
+	values[2] = CStringGetTextDatum(batch->configuration->media_type);
+	lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT);
+
+	values[1] = array_of(names, NULL, count, TEXTOID);
+	values[2] = CStringGetTextDatum(batch->context_name);
+	values[3] = CStringGetTextDatum(batch->configuration->type_name);
+	values[4] = TimestampTzGetDatum(batch->issue_date);
+	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
+/* When a credential that has failed so often is due again; 0: not without being asked for. */
+static TimestampTz
+retry_time(int attempts)
+{
+	double seconds;
+
+	if (attempts >= lc_max_attempts)
+		return 0;
+	seconds = ldexp((double) lc_retry_delay, Min(attempts - 1, 30));
+	return GetCurrentTransactionStartTimestamp() +
+		(TimestampTz) (Min(seconds, LONGEST_RETRY_DELAY_SECONDS) * USECS_PER_SEC);
+}
+
+static void
+store_errors(const Batch *batch)
+{
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.credential c"
+			   "   SET status = 'error', attempts = c.attempts + 1, error_message = failed.message,"
+			   "       retry_at = failed.retry_at"
+			   "  FROM unnest($1, $2, $3) AS failed (uuid, message, retry_at)"
+			   " WHERE c.uuid = failed.uuid",
+		.types = { UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID },
+		.custom = true
+	};
+	Datum *uuids = palloc(sizeof(Datum) * batch->count);
+	Datum *messages = palloc(sizeof(Datum) * batch->count);
+	Datum *retries = palloc(sizeof(Datum) * batch->count);
+	bool *never = palloc(sizeof(bool) * batch->count);
+	Datum values[3];
+	int count = 0;
+	int i;
+
+	for (i = 0; i < batch->tried; i++)
+	{
+		const Claimed *item = &batch->items[i];
+		TimestampTz retry;
+
+		if (item->document != NULL)
+			continue;
+		retry = retry_time(item->attempts + 1);
+		uuids[count] = UUIDPGetDatum(item->uuid);
+		messages[count] = CStringGetTextDatum(item->error);
+		retries[count] = TimestampTzGetDatum(retry);
+		never[count] = retry == 0;
+		count++;
+	}
+	if (count == 0)
+		return;
+	values[0] = array_of(uuids, NULL, count, UUIDOID);
+	values[1] = array_of(messages, NULL, count, TEXTOID);
+	values[2] = array_of(retries, never, count, TIMESTAMPTZOID);
+	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
+/* Locks the next credentials of a run, or one credential, and takes them into the batch. */
+static void
+claim(Batch *batch, int64 run_id, const pg_uuid_t *after, int limit)
+{
+	/*
+	 * The last column: is what it supersedes still to be had? Answered by the caller's snapshot; the
+	 * lifecycle trigger has the last word.
+	 */
+#define CLAIMED                                                                                    \
+	"SELECT c, c.uuid, c.user_id, c.attempts,"                                                     \
+	"       c.supersedes IS NULL"                                                                  \
+	"       OR EXISTS (SELECT FROM learning_credentials.credential o"                              \
+	"                   WHERE o.uuid = c.supersedes AND o.status = 'available')"                   \
+	"  FROM learning_credentials.credential c"
+	static LcStatement of_run = {
+		.sql = CLAIMED " WHERE c.run_id = $1 AND c.uuid > $2 AND c.status = 'generating'"
+					   " ORDER BY c.run_id, c.uuid LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED",
+		.types = { INT8OID, UUIDOID, INT4OID },
+		.custom = true
+	};
+	static LcStatement one = {
+		.sql = CLAIMED " WHERE c.uuid = $1 AND c.status = 'generating' FOR NO KEY UPDATE OF c",
+		.types = { UUIDOID }
+	};
+	Datum values[3];
+	uint64 count;
+
+	if (run_id != 0)
+	{
+		values[0] = Int64GetDatum(run_id);
+		values[1] = UUIDPGetDatum(after);
+		values[2] = Int32GetDatum(limit);
+		count = lc_spi_execute(&of_run, values, NULL, SPI_OK_SELECT);
+	}
+	else
+	{
+		values[0] = UUIDPGetDatum(after);
+		count = lc_spi_execute(&one, values, NULL, SPI_OK_SELECT);
+	}
+	take_items(batch, count);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+bool
+lc_issue(const LcConfiguration *configuration, int64 run_id, const pg_uuid_t *after, int limit,
+		 bool to_errors, LcIssued *result)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Batch batch = { .configuration = configuration };
+	int i;
+
+	memset(result, 0, sizeof(LcIssued));
+	batch.context = AllocSetContextCreate(caller, "batch of credentials", ALLOCSET_DEFAULT_SIZES);
+	batch.scratch = AllocSetContextCreate(batch.context, "document", ALLOCSET_DEFAULT_SIZES);
+	batch.issue_date = GetCurrentTransactionStartTimestamp();
+	MemoryContextSwitchTo(batch.context);
+
+	claim(&batch, run_id, after, limit);
+	if (batch.count > 0)
+	{
+		ErrorData *error = NULL;
+
+		if (to_errors)
+			error = lc_attempt(prepare_batch, &batch);
+		else
+			prepare_batch(&batch);
+		if (error != NULL)
+			for (i = 0; i < batch.count; i++)
+				batch.items[i].error = lc_error_text(error);
+		generate_items(&batch);
+		store_documents(&batch);
+		store_errors(&batch);
+		for (i = 0; i < batch.tried; i++)
+		{
+			if (batch.items[i].document != NULL)
+				result->available++;
+			else
+			{
+				result->failed++;
+				result->error = batch.items[i].error;
+			}
+		}
+		result->last = *batch.items[batch.tried - 1].uuid;
+	}
+	MemoryContextSwitchTo(caller);
+	if (result->error != NULL)
+		result->error = pstrdup(result->error);
+	i = batch.count;
+	MemoryContextDelete(batch.context);
+	return i > 0;
+}
+
+uint64
+lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datum *evidence,
+		 int count, int64 run_id, const pg_uuid_t *supersedes, const char *reason, pg_uuid_t *uuid)
+{
+	static LcStatement insert = {
+		.sql = "WITH new AS ("
+			   "    INSERT INTO learning_credentials.credential"
+			   "           (configuration_id, credential_type_name, learning_context_key, user_id,"
+			   "            evidence, run_id, supersedes)"
+			   "    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7"
+			   "      FROM unnest($4, $5) AS u (user_id, evidence)"
+			   "    ON CONFLICT DO NOTHING"
+			   "    RETURNING uuid),"
+			   " event AS ("
+			   "    INSERT INTO learning_credentials.credential_event"
+			   "           (credential_uuid, seq, configuration_id, run_id, new_status, actor, reason)"
+			   "    SELECT uuid, 1, $1, $6, 'generating', $8, $9 FROM new)"
+			   " SELECT uuid FROM new",
+		.types = { INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, JSONBARRAYOID, INT8OID, UUIDOID, JSONBOID,
+				   TEXTOID },
+		.custom = true
+	};
+	Datum *ids = palloc(sizeof(Datum) * count);
+	Datum values[9];
+	char nulls[] = "         ";
+	uint64 begun;
+	int i;
+
+	for (i = 0; i < count; i++)
+		ids[i] = Int64GetDatum(user_ids[i]);
+	values[0] = Int64GetDatum(configuration->id);
+	values[1] = CStringGetTextDatum(configuration->type_name);
+	values[2] = CStringGetTextDatum(configuration->learning_context_key);
+	values[3] = array_of(ids, NULL, count, INT8OID);
+	values[4] = array_of(unconstify(Datum *, evidence), NULL, count, JSONBOID);
+	values[5] = Int64GetDatum(run_id);
+	values[6] = supersedes ? UUIDPGetDatum(supersedes) : (Datum) 0;
+	values[7] = JsonbPGetDatum(lc_actor());
+	values[8] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	if (run_id == 0)
+		nulls[5] = 'n';
+	if (supersedes == NULL)
+		nulls[6] = 'n';
+	if (reason == NULL)
+		nulls[8] = 'n';
+	begun = lc_spi_execute(&insert, values, nulls, SPI_OK_SELECT);
+	if (begun > 0 && uuid != NULL)
+	{
+		bool isnull;
+
+		*uuid = *DatumGetUUIDP(lc_spi_value(begun - 1, 1, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return begun;
+}

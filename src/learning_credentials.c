@@ -27,6 +27,8 @@ int lc_max_text_length;
 int lc_parse_memory;
 int lc_batch_size;
 int lc_documents_per_key;
+int lc_max_attempts;
+int lc_retry_delay;
 
 void _PG_init(void);
 
@@ -60,7 +62,7 @@ _PG_init(void)
 				 40000000, INT_MAX, 0);
 	define_limit("learning_credentials.max_document_size",
 				 "Largest document that a generation function may return.", &lc_max_document_size,
-				 32 * 1024, 1024 * 1024, GUC_UNIT_KB);
+				 32 * 1024, 256 * 1024, GUC_UNIT_KB);
 	define_limit("learning_credentials.max_text_length",
 				 "Most characters of one text element after its placeholders are filled in.",
 				 &lc_max_text_length, 10000, 1000000, 0);
@@ -68,7 +70,14 @@ _PG_init(void)
 				 "Memory that parsing one template, font or image may take.", &lc_parse_memory,
 				 256 * 1024, MAX_KILOBYTES, GUC_UNIT_KB);
 	define_limit("learning_credentials.batch_size",
-				 "Credentials that a run issues in one transaction.", &lc_batch_size, 64, 10000, 0);
+				 "Most credentials that a run issues in one transaction.", &lc_batch_size, 64, 10000,
+				 0);
+	define_limit("learning_credentials.max_attempts",
+				 "Attempts at a document before it waits for somebody to retry it.", &lc_max_attempts, 5,
+				 1000, 0);
+	define_limit("learning_credentials.retry_delay",
+				 "Time until the second attempt at a document; each further one waits twice as long.",
+				 &lc_retry_delay, 60, 86400, GUC_UNIT_S);
 	DefineCustomIntVariable("learning_credentials.documents_per_key",
 							"Documents of a session that share one encryption key.",
 							"1 gives every document a key of its own, which takes 3 ms each. Two documents "

@@ -1,5 +1,428 @@
 /*
  * run.c
  *		A run over one configuration: retrieve, queue, issue in batches.
+ *
+ * The procedures commit after each step, so they are C with invoker's rights: one that is SECURITY
+ * DEFINER or has a SET clause cannot commit. They become the extension's owner for each step and go
+ * back before they commit.
+ *
+ * The queue is the table: a row in status "generating" of a run is work, whoever queued it. A run
+ * that was cut off (a crash, a cancel) stays "running" with its rows, and the next run of its
+ * configuration finishes it.
  */
 #include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "callable.h"
+#include "identity.h"
+#include "issue.h"
+#include "settings.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(lc_generate_credentials);
+PG_FUNCTION_INFO_V1(lc_generate_all_credentials);
+PG_FUNCTION_INFO_V1(lc_request_run);
+
+/* What a run's retrieval found, and what is collected to be queued next. */
+typedef struct Enqueue
+{
+	const LcConfiguration *configuration;
+	int64 run_id;
+	int64 seen;
+	int64 eligible;
+	int64 queued;
+	ErrorData *error;			/* of the retrieval; NULL: none */
+} Enqueue;
+
+/* ---------------------------------------------------------------- steps of a transaction each */
+
+/* Each step of a procedure: the owner's identity, a snapshot, a SPI connection of its own. */
+typedef struct Step
+{
+	LcIdentity before;
+} Step;
+
+static void
+begin_step(Step *step)
+{
+	if (!ActiveSnapshotSet())
+		PushActiveSnapshot(GetTransactionSnapshot());
+	lc_act_as_owner(&step->before);
+}
+
+static void
+commit_step(Step *step)
+{
+	lc_act_as_before(&step->before);
+	if (ActiveSnapshotSet())
+		PopActiveSnapshot();
+	SPI_commit();
+}
+
+/* ---------------------------------------------------------------- retrieving and queueing */
+
+/* error -> generating for users of whom an earlier attempt failed and is due again. */
+static uint64
+requeue_due(const Enqueue *enqueue, const Datum *user_ids, int count)
+{
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.credential SET status = 'generating', run_id = $2"
+			   " WHERE configuration_id = $1 AND status = 'error' AND retry_at <= now()"
+			   "   AND user_id = ANY ($3)",
+		.types = { INT8OID, INT8OID, INT8ARRAYOID },
+		.custom = true
+	};
+	Datum values[3];
+
+	values[0] = Int64GetDatum(enqueue->configuration->id);
+	values[1] = Int64GetDatum(enqueue->run_id);
+	values[2] = PointerGetDatum(construct_array(unconstify(Datum *, user_ids), count, INT8OID,
+												sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
+/* Receives rows of the retrieval function: queues those who are eligible and new. */
+static void
+enqueue_eligible(const LcEligibility *rows, int count, void *argument)
+{
+	Enqueue *enqueue = argument;
+	int64 *user_ids = palloc(sizeof(int64) * count);
+	Datum *ids = palloc(sizeof(Datum) * count);
+	Datum *evidence = palloc(sizeof(Datum) * count);
+	int eligible = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (!rows[i].is_eligible)
+			continue;
+		user_ids[eligible] = rows[i].user_id;
+		ids[eligible] = Int64GetDatum(rows[i].user_id);
+		evidence[eligible] = rows[i].details;
+		eligible++;
+	}
+	enqueue->seen += count;
+	enqueue->eligible += eligible;
+	if (eligible == 0)
+		return;
+	enqueue->queued += requeue_due(enqueue, ids, eligible);
+	enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, eligible,
+								enqueue->run_id, NULL, NULL, NULL);
+}
+
+/* Runs in a subtransaction: what cannot be retrieved queues nothing. */
+static void
+retrieve_and_enqueue(void *argument)
+{
+	Enqueue *enqueue = argument;
+
+	(void) lc_callable_for(enqueue->configuration, LC_GENERATION);
+	lc_retrieve(enqueue->configuration, NULL, enqueue_eligible, enqueue);
+}
+
+/*
+ * Makes the configuration's queued run, or else a new one, a running one, and returns its id.
+ */
+static int64
+start_run(int64 configuration_id)
+{
+	static LcStatement take_queued = {
+		.sql = "UPDATE learning_credentials.run SET status = 'running', started = clock_timestamp()"
+			   " WHERE configuration_id = $1 AND status = 'queued' RETURNING id",
+		.types = { INT8OID }
+	};
+	static LcStatement insert = {
+		.sql = "INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger, status, started)"
+			   " VALUES ($1, $2, 'call', 'running', clock_timestamp()) RETURNING id",
+		.types = { INT8OID, NAMEOID }
+	};
+	static LcStatement mark = {
+		.sql = "UPDATE learning_credentials.credential_configuration SET last_run_at = now() WHERE id = $1",
+		.types = { INT8OID }
+	};
+	Datum values[2];
+	bool isnull;
+	int64 id;
+
+	values[0] = Int64GetDatum(configuration_id);
+	values[1] = DirectFunctionCall1(namein,
+									CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
+	if (lc_spi_execute(&take_queued, values, NULL, SPI_OK_UPDATE_RETURNING) == 0)
+		lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING);
+	id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
+	lc_spi_execute(&mark, values, NULL, SPI_OK_UPDATE);
+	return id;
+}
+
+/* Writes down what the retrieval of a run found. */
+static void
+record_retrieval(const Enqueue *enqueue)
+{
+	static LcStatement found = {
+		.sql = "UPDATE learning_credentials.run"
+			   "   SET seen = $2, eligible = $3, queued = $4, existing = $3 - $4 WHERE id = $1",
+		.types = { INT8OID, INT8OID, INT8OID, INT8OID }
+	};
+	static LcStatement failed = {
+		.sql = "UPDATE learning_credentials.run"
+			   "   SET status = 'failed', error = $2, finished = clock_timestamp() WHERE id = $1",
+		.types = { INT8OID, TEXTOID }
+	};
+	Datum values[4];
+
+	values[0] = Int64GetDatum(enqueue->run_id);
+	if (enqueue->error != NULL)
+	{
+		values[1] = CStringGetTextDatum(lc_error_text(enqueue->error));
+		lc_spi_execute(&failed, values, NULL, SPI_OK_UPDATE);
+		return;
+	}
+	values[1] = Int64GetDatum(enqueue->seen);
+	values[2] = Int64GetDatum(enqueue->eligible);
+	values[3] = Int64GetDatum(enqueue->queued);
+	lc_spi_execute(&found, values, NULL, SPI_OK_UPDATE);
+}
+
+/* ---------------------------------------------------------------- issuing */
+
+/* Adds a batch to the counts of its run. */
+static void
+count_batch(int64 run_id, const LcIssued *issued)
+{
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.run SET issued = issued + $2, failed = failed + $3 WHERE id = $1",
+		.types = { INT8OID, INT8OID, INT8OID }
+	};
+	Datum values[] = { Int64GetDatum(run_id), Int64GetDatum(issued->available),
+					   Int64GetDatum(issued->failed) };
+
+	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
+/*
+ * Ends a run whose queue is empty. A row that is still "generating" is in another session's hands,
+ * and that session will come here too.
+ */
+static void
+end_run(int64 run_id)
+{
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.run SET status = 'finished', finished = clock_timestamp()"
+			   " WHERE id = $1 AND status = 'running'"
+			   "   AND NOT EXISTS (SELECT FROM learning_credentials.credential c"
+			   "                    WHERE c.run_id = $1 AND c.status = 'generating')",
+		.types = { INT8OID },
+		.custom = true
+	};
+	Datum values[] = { Int64GetDatum(run_id) };
+
+	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
+/* Issues all that a run has queued, a batch a transaction. */
+static void
+work_off(const LcConfiguration *configuration, int64 run_id)
+{
+	pg_uuid_t position = { { 0 } };
+	LcIssued issued;
+	Step step;
+
+	for (;;)
+	{
+		bool claimed;
+
+		CHECK_FOR_INTERRUPTS();
+		begin_step(&step);
+		claimed = lc_issue(configuration, run_id, &position, lc_batch_size, true, &issued);
+		if (claimed)
+			count_batch(run_id, &issued);
+		else
+			end_run(run_id);
+		commit_step(&step);
+		if (!claimed)
+			break;
+		position = issued.last;
+	}
+}
+
+/* The configuration's runs that have not ended, oldest first, allocated in the caller's context. */
+static int64 *
+running_runs(int64 configuration_id, int *count)
+{
+	static LcStatement select = {
+		.sql = "SELECT id FROM learning_credentials.run"
+			   " WHERE configuration_id = $1 AND status = 'running' ORDER BY id",
+		.types = { INT8OID }
+	};
+	Datum values[] = { Int64GetDatum(configuration_id) };
+	int64 *ids;
+	uint64 i;
+
+	*count = (int) lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	ids = palloc(sizeof(int64) * Max(*count, 1));
+	for (i = 0; i < (uint64) *count; i++)
+	{
+		bool isnull;
+
+		ids[i] = DatumGetInt64(lc_spi_value(i, 1, &isnull));
+	}
+	return ids;
+}
+
+/*
+ * One run of a configuration, from retrieval to the last document, and what earlier runs left
+ * behind. Commits. Returns the error of the retrieval, in the current context, or NULL.
+ */
+static ErrorData *
+run_configuration(int64 configuration_id)
+{
+	Enqueue enqueue = { 0 };
+	LcConfiguration *configuration;
+	int64 *runs;
+	int count;
+	int i;
+	Step step;
+
+	begin_step(&step);
+	configuration = lc_configuration_load(configuration_id);
+	enqueue.configuration = configuration;
+	enqueue.run_id = start_run(configuration_id);
+	commit_step(&step);
+
+	begin_step(&step);
+	enqueue.error = lc_attempt(retrieve_and_enqueue, &enqueue);
+	record_retrieval(&enqueue);
+	runs = running_runs(configuration_id, &count);
+	commit_step(&step);
+
+	for (i = 0; i < count; i++)
+		work_off(configuration, runs[i]);
+	return enqueue.error;
+}
+
+/* ---------------------------------------------------------------- procedures */
+
+/* Error 2D000 where the procedure could not commit. */
+static void
+require_transaction_control(FunctionCallInfo fcinfo, const char *name)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("%s() commits after each batch and cannot run inside a transaction block", name),
+				 errhint("CALL it on its own, not in BEGIN ... COMMIT and not from a function.")));
+}
+
+/* CALL generate_credentials(configuration_id bigint) */
+Datum
+lc_generate_credentials(PG_FUNCTION_ARGS)
+{
+	ErrorData *error;
+
+	require_transaction_control(fcinfo, "generate_credentials");
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
+	lc_spi_connect(true);
+	error = run_configuration(PG_GETARG_INT64(0));
+	if (error != NULL)
+		ReThrowError(error);
+	lc_spi_finish();
+	PG_RETURN_VOID();
+}
+
+/* CALL generate_all_credentials() */
+Datum
+lc_generate_all_credentials(PG_FUNCTION_ARGS)
+{
+	static LcStatement select = {
+		.sql = "SELECT c.id, c.learning_context_key"
+			   "  FROM learning_credentials.credential_configuration c"
+			   " WHERE (c.enabled AND coalesce(c.starts_at <= now(), true) AND coalesce(c.ends_at > now(), true))"
+			   "    OR EXISTS (SELECT FROM learning_credentials.run r"
+			   "                WHERE r.configuration_id = c.id AND r.status = 'queued')"
+			   " ORDER BY c.id",
+		.types = { InvalidOid }
+	};
+	int64 *ids;
+	char **keys;
+	uint64 count;
+	uint64 i;
+	Step step;
+
+	require_transaction_control(fcinfo, "generate_all_credentials");
+	lc_spi_connect(true);
+	begin_step(&step);
+	count = lc_spi_execute(&select, NULL, NULL, SPI_OK_SELECT);
+	ids = palloc(sizeof(int64) * (count + 1));
+	keys = palloc(sizeof(char *) * (count + 1));
+	for (i = 0; i < count; i++)
+	{
+		bool isnull;
+
+		ids[i] = DatumGetInt64(lc_spi_value(i, 1, &isnull));
+		keys[i] = lc_spi_text(i, 2);
+	}
+	commit_step(&step);
+
+	for (i = 0; i < count; i++)
+	{
+		ErrorData *error = run_configuration(ids[i]);
+
+		if (error != NULL)
+			ereport(WARNING,
+					(errcode(error->sqlerrcode),
+					 errmsg("the run of configuration " INT64_FORMAT " in \"%s\" failed: %s", ids[i],
+							keys[i], error->message),
+					 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	}
+	lc_spi_finish();
+	PG_RETURN_VOID();
+}
+
+/* request_run(configuration_id bigint) RETURNS bigint */
+Datum
+lc_request_run(PG_FUNCTION_ARGS)
+{
+	static LcStatement insert = {
+		.sql = "INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger)"
+			   " VALUES ($1, $2, 'request')"
+			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING RETURNING id",
+		.types = { INT8OID, NAMEOID }
+	};
+	static LcStatement select = {
+		.sql = "SELECT id FROM learning_credentials.run"
+			   " WHERE configuration_id = $1 AND status = 'queued' FOR KEY SHARE",
+		.types = { INT8OID }
+	};
+	Datum values[2];
+	LcIdentity before;
+	bool isnull;
+	int64 id;
+
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	(void) lc_configuration_load(PG_GETARG_INT64(0));	/* error when there is none */
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = DirectFunctionCall1(namein,
+									CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
+	/* The queued run that stands in the way may be started before it is read. */
+	while (lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING) == 0 &&
+		   lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+		CHECK_FOR_INTERRUPTS();
+	id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	PG_RETURN_INT64(id);
+}

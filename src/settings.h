@@ -17,5 +17,7 @@ extern int lc_max_text_length;		/* characters */
 extern int lc_parse_memory;			/* kB */
 extern int lc_batch_size;			/* credentials */
 extern int lc_documents_per_key;	/* documents */
+extern int lc_max_attempts;
+extern int lc_retry_delay;			/* seconds */
 
 #endif							/* LC_SETTINGS_H */

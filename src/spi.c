@@ -1,12 +1,17 @@
 /*
  * spi.c
- *		Checked SPI with plans kept for the life of the backend.
+ *		Checked SPI with plans kept for the life of the backend, and attempts that may fail.
  *
  * SPI reports many mistakes as a negative result and not as an ERROR; nobody else in this extension
  * calls its execution functions. The callers run with a pinned search_path (identity.c), because
  * statements name operators without their schema.
  */
 #include "postgres.h"
+
+#include "access/xact.h"
+#include "lib/stringinfo.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include "spi.h"
 
@@ -21,7 +26,8 @@ prepare(LcStatement *statement)
 		return;
 	while (nargs < LC_MAX_PARAMETERS && OidIsValid(statement->types[nargs]))
 		nargs++;
-	plan = SPI_prepare(statement->sql, nargs, statement->types);
+	plan = SPI_prepare_cursor(statement->sql, nargs, statement->types,
+							  statement->custom ? CURSOR_OPT_CUSTOM_PLAN : 0);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	if (SPI_keepplan(plan) != 0)
@@ -76,4 +82,49 @@ char *
 lc_spi_text(uint64 row, int column)
 {
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+ErrorData *
+lc_attempt(LcAction action, void *argument)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		action(argument);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+
+	if (error != NULL && (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+						  ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION))
+		ReThrowError(error);
+	return error;
+}
+
+char *
+lc_error_text(const ErrorData *error)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, error->message ? error->message : "unknown error");
+	if (error->detail)
+		appendStringInfo(&text, "\n%s", error->detail);
+	if (error->hint)
+		appendStringInfo(&text, "\n%s", error->hint);
+	return text.data;
 }

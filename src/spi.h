@@ -17,6 +17,7 @@ typedef struct LcStatement
 {
 	const char *sql;
 	Oid types[LC_MAX_PARAMETERS];
+	bool custom;				/* planned anew for each execution: its best plan changes as tables grow */
 	SPIPlanPtr plan;
 } LcStatement;
 
@@ -40,5 +41,16 @@ extern Datum lc_spi_value(uint64 row, int column, bool *isnull);
 
 /* The same as text allocated in the current context; NULL where it is NULL. */
 extern char *lc_spi_text(uint64 row, int column);
+
+/*
+ * Runs an action in a subtransaction. NULL when it succeeded; after an error what it left is rolled
+ * back, identity and settings are as before, and the error is returned, palloc'd in the current
+ * context. A cancel or a shutdown is not caught.
+ */
+typedef void (*LcAction)(void *argument);
+extern ErrorData *lc_attempt(LcAction action, void *argument);
+
+/* An error in words for a person who reads it later: message, detail and hint. Palloc'd. */
+extern char *lc_error_text(const ErrorData *error);
 
 #endif							/* LC_SPI_H */

@@ -1,0 +1,60 @@
+/*
+ * callable.h
+ *		The functions that users name: retrieve_* and generate_*.
+ */
+#ifndef LC_CALLABLE_H
+#define LC_CALLABLE_H
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "definition.h"
+
+typedef enum LcCallableKind
+{
+	LC_RETRIEVAL,
+	LC_GENERATION
+} LcCallableKind;
+
+/*
+ * Checks a function that the current user names in a credential type: it exists (42883), its name
+ * carries the prefix (42602), it has the signature (42P13), the user may execute it (42501). Returns
+ * the name schema-qualified and quoted, palloc'd. An unqualified name is looked for in
+ * learning_credentials first, then along the search_path.
+ */
+extern char *lc_callable_check(const char *name, LcCallableKind kind);
+
+/*
+ * The function of a configuration that is about to be called with the rights of the configuration's
+ * role. Errors: role or function gone, no EXECUTE, or written by somebody who could not act as that
+ * role anyway (42501).
+ */
+extern Oid lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind);
+
+/* A row of a retrieval function. */
+typedef struct LcEligibility
+{
+	int64 user_id;
+	bool is_eligible;
+	bool since_known;
+	TimestampTz eligible_since;
+	Datum details;				/* jsonb, an object */
+} LcEligibility;
+
+/*
+ * Calls the configuration's retrieval function as its role, for everybody or for one user
+ * ("user_id" not NULL), and hands its rows to "receive", some at a time, with the caller's own
+ * identity. The rows live only during that call.
+ */
+typedef void (*LcReceiver)(const LcEligibility *rows, int count, void *argument);
+extern void lc_retrieve(const LcConfiguration *configuration, const int64 *user_id,
+						LcReceiver receive, void *argument);
+
+/*
+ * Calls a generation function as the configuration's role. "credential" is a row of the table
+ * credential; the result is palloc'd in the current context. Errors of the function pass through.
+ */
+extern bytea *lc_generate(const LcConfiguration *configuration, FmgrInfo *function,
+						  Datum credential);
+
+#endif							/* LC_CALLABLE_H */

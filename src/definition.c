@@ -1,0 +1,304 @@
+/*
+ * definition.c
+ *		Credential types and configurations: the checks when they are written, and reading them.
+ *
+ * The triggers judge whoever writes. Somebody's functions and options run with the rights of the
+ * role that a configuration names, so only those may write them who could act as that role anyway.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "callable.h"
+#include "compat.h"
+#include "definition.h"
+#include "identity.h"
+#include "options.h"
+#include "spi.h"
+#include "validate.h"
+
+PG_FUNCTION_INFO_V1(lc_check_type);
+PG_FUNCTION_INFO_V1(lc_check_configuration);
+
+#define DEFAULT_SOURCE "learning_credentials"
+
+/* The row that a BEFORE ROW trigger may still change. */
+typedef struct Row
+{
+	TupleDesc desc;
+	HeapTuple old_row;			/* NULL: inserted */
+	HeapTuple new_row;
+} Row;
+
+static Row
+trigger_row(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Row row;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "this function can only be called as a trigger");
+	row.desc = RelationGetDescr(trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+	{
+		row.old_row = trigdata->tg_trigtuple;
+		row.new_row = trigdata->tg_newtuple;
+	}
+	else
+	{
+		row.old_row = NULL;
+		row.new_row = trigdata->tg_trigtuple;
+	}
+	return row;
+}
+
+static Datum
+row_value(const Row *row, const char *column, bool *isnull)
+{
+	return SPI_getbinval(row->new_row, row->desc, SPI_fnumber(row->desc, column), isnull);
+}
+
+static char *
+row_text(const Row *row, const char *column)
+{
+	return SPI_getvalue(row->new_row, row->desc, SPI_fnumber(row->desc, column));
+}
+
+static void
+row_set(Row *row, const char *column, Datum value)
+{
+	int number = SPI_fnumber(row->desc, column);
+	bool isnull = false;
+
+	row->new_row = heap_modify_tuple_by_cols(row->new_row, row->desc, 1, &number, &value, &isnull);
+}
+
+/* Does the statement give the column another value? Not for an INSERT. */
+static bool
+row_changes(const Row *row, const char *column)
+{
+	char *old_value;
+	char *new_value;
+
+	if (row->old_row == NULL)
+		return false;
+	old_value = SPI_getvalue(row->old_row, row->desc, SPI_fnumber(row->desc, column));
+	new_value = row_text(row, column);
+	if (old_value == NULL || new_value == NULL)
+		return old_value != new_value;
+	return strcmp(old_value, new_value) != 0;
+}
+
+/* Refuses a writer who could not act as the role. */
+static void
+check_writer_may_be(const char *role, const char *what)
+{
+	Oid role_id = get_role_oid(role, true);
+
+	if (!OidIsValid(role_id))
+	{
+		if (lc_restoring())
+			return;
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role \"%s\" does not exist", role),
+				 errdetail("%s runs as this role.", what)));
+	}
+	if (!lc_can_set_role(GetUserId(), role_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to write what runs as role \"%s\"", role),
+				 errdetail("%s runs as this role, and \"%s\" cannot SET ROLE to it.", what,
+						   GetUserNameFromId(GetUserId(), false))));
+}
+
+/* The writer of a type's functions or options writes them for each of its configurations. */
+static void
+check_writer_of_configurations(int64 type_id)
+{
+	static LcStatement select = {
+		.sql = "SELECT run_as, min(learning_context_key)"
+			   "  FROM learning_credentials.credential_configuration"
+			   " WHERE credential_type_id = $1 GROUP BY run_as ORDER BY run_as",
+		.types = { INT8OID }
+	};
+	Datum values[] = { Int64GetDatum(type_id) };
+	Oid writer = GetUserId();
+	LcIdentity before;
+	uint64 rows;
+	uint64 i;
+	char **roles;
+	char **keys;
+
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	rows = lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	roles = palloc(sizeof(char *) * (rows + 1));
+	keys = palloc(sizeof(char *) * (rows + 1));
+	for (i = 0; i < rows; i++)
+	{
+		roles[i] = lc_spi_text(i, 1);
+		keys[i] = lc_spi_text(i, 2);
+	}
+	lc_act_as_before(&before);
+	Assert(GetUserId() == writer);
+	for (i = 0; i < rows; i++)
+		check_writer_may_be(roles[i], psprintf("The type's configuration in \"%s\"", keys[i]));
+	lc_spi_finish();
+}
+
+/* Trigger, BEFORE INSERT OR UPDATE of credential_type. */
+Datum
+lc_check_type(PG_FUNCTION_ARGS)
+{
+	Row row = trigger_row(fcinfo);
+	char *retrieval_func = row_text(&row, "retrieval_func");
+	char *generation_func = row_text(&row, "generation_func");
+	bool isnull;
+	Datum options = row_value(&row, "custom_options", &isnull);
+
+	if (row.old_row != NULL)
+		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	if (lc_restoring() || retrieval_func == NULL || generation_func == NULL || isnull)
+		return PointerGetDatum(row.new_row);
+
+	retrieval_func = lc_callable_check(retrieval_func, LC_RETRIEVAL);
+	generation_func = lc_callable_check(generation_func, LC_GENERATION);
+	row_set(&row, "retrieval_func", CStringGetTextDatum(retrieval_func));
+	row_set(&row, "generation_func", CStringGetTextDatum(generation_func));
+
+	if (row_changes(&row, "retrieval_func") || row_changes(&row, "generation_func") ||
+		row_changes(&row, "custom_options"))
+		check_writer_of_configurations(DatumGetInt64(row_value(&row, "id", &isnull)));
+
+	lc_options_warn(retrieval_func, generation_func, DatumGetJsonbP(options));
+	return PointerGetDatum(row.new_row);
+}
+
+/* Warns about options that do not fit the functions of the configuration's type. */
+static void
+warn_about_options(int64 type_id, Datum options)
+{
+	static LcStatement select = {
+		.sql = "SELECT retrieval_func, generation_func,"
+			   "       learning_credentials.merge_options(custom_options, $2)"
+			   "  FROM learning_credentials.credential_type WHERE id = $1",
+		.types = { INT8OID, JSONBOID }
+	};
+	Datum values[] = { Int64GetDatum(type_id), options };
+	LcIdentity before;
+	bool found;
+
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	found = lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
+	lc_act_as_before(&before);
+	if (found)					/* else the foreign key speaks */
+	{
+		bool isnull;
+		char *retrieval_func = lc_spi_text(0, 1);
+		char *generation_func = lc_spi_text(0, 2);
+
+		lc_options_warn(retrieval_func, generation_func,
+						DatumGetJsonbPCopy(lc_spi_value(0, 3, &isnull)));
+	}
+	lc_spi_finish();
+}
+
+/* Trigger, BEFORE INSERT OR UPDATE of credential_configuration. */
+Datum
+lc_check_configuration(PG_FUNCTION_ARGS)
+{
+	Row row = trigger_row(fcinfo);
+	char *run_as = row_text(&row, "run_as");
+	char *key = row_text(&row, "learning_context_key");
+	bool no_type;
+	bool no_options;
+	Datum type_id = row_value(&row, "credential_type_id", &no_type);
+	Datum options = row_value(&row, "custom_options", &no_options);
+
+	if (row.old_row != NULL)
+		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	if (run_as == NULL || key == NULL || no_type || no_options)
+		return PointerGetDatum(row.new_row);
+
+	check_writer_may_be(run_as, psprintf("The configuration in \"%s\"", key));
+	/* Whose configuration it was, is asked too: else anyone could take it over. */
+	if (row_changes(&row, "run_as"))
+		check_writer_may_be(SPI_getvalue(row.old_row, row.desc, SPI_fnumber(row.desc, "run_as")),
+							psprintf("The configuration in \"%s\"", key));
+	if (!lc_restoring() &&
+		(row.old_row == NULL || row_changes(&row, "custom_options") ||
+		 row_changes(&row, "credential_type_id")))
+		warn_about_options(DatumGetInt64(type_id), options);
+	return PointerGetDatum(row.new_row);
+}
+
+LcConfiguration *
+lc_configuration_load(int64 id)
+{
+	static LcStatement select = {
+		.sql = "SELECT c.learning_context_key, c.run_as, t.name, t.retrieval_func, t.generation_func,"
+			   "       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options)"
+			   "  FROM learning_credentials.credential_configuration c"
+			   "  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id"
+			   " WHERE c.id = $1",
+		.types = { INT8OID }
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	Datum values[] = { Int64GetDatum(id) };
+	LcConfiguration *configuration;
+	JsonbValue source;
+	bool isnull;
+	MemoryContext old;
+
+	lc_spi_connect(false);
+	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("credential configuration " INT64_FORMAT " does not exist", id)));
+	old = MemoryContextSwitchTo(caller);
+	configuration = palloc0(sizeof(LcConfiguration));
+	configuration->id = id;
+	configuration->learning_context_key = lc_spi_text(0, 1);
+	configuration->run_as = lc_spi_text(0, 2);
+	configuration->type_name = lc_spi_text(0, 3);
+	configuration->retrieval_func = lc_spi_text(0, 4);
+	configuration->generation_func = lc_spi_text(0, 5);
+	configuration->media_type = lc_spi_text(0, 6);
+	configuration->options = DatumGetJsonbPCopy(lc_spi_value(0, 7, &isnull));
+	configuration->source = pstrdup(DEFAULT_SOURCE);
+	if (getKeyJsonValueFromContainer(&configuration->options->root, "source", strlen("source"),
+									 &source) != NULL)
+	{
+		if (source.type != jbvString)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("source: expected the name of a schema")));
+		configuration->source = pnstrdup(source.val.string.val, source.val.string.len);
+	}
+	MemoryContextSwitchTo(old);
+	lc_spi_finish();
+	return configuration;
+}
+
+Oid
+lc_configuration_role(const LcConfiguration *configuration)
+{
+	Oid role = get_role_oid(configuration->run_as, true);
+
+	if (!OidIsValid(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\" does not exist", configuration->run_as),
+				 errdetail("Configuration " INT64_FORMAT " in \"%s\" runs as this role.",
+						   configuration->id, configuration->learning_context_key)));
+	return role;
+}

@@ -1,0 +1,33 @@
+/*
+ * definition.h
+ *		Credential types and configurations.
+ */
+#ifndef LC_DEFINITION_H
+#define LC_DEFINITION_H
+
+#include "utils/jsonb.h"
+
+/* A configuration together with its type, as it was when it was loaded. */
+typedef struct LcConfiguration
+{
+	int64 id;
+	char *learning_context_key;
+	char *run_as;
+	char *type_name;
+	char *retrieval_func;		/* schema-qualified and quoted */
+	char *generation_func;		/* the same */
+	char *media_type;
+	Jsonb *options;				/* the type's, with the configuration's laid over them */
+	char *source;				/* schema of the LMS facts */
+} LcConfiguration;
+
+/*
+ * Loads a configuration into the current memory context. Error 42704 when there is none. Reads with
+ * the current user's rights, which are the owner's wherever it is called.
+ */
+extern LcConfiguration *lc_configuration_load(int64 id);
+
+/* The role that a configuration runs as; error 42704 when it does not exist (any more). */
+extern Oid lc_configuration_role(const LcConfiguration *configuration);
+
+#endif							/* LC_DEFINITION_H */
