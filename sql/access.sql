@@ -147,6 +147,9 @@ BEGIN
         RAISE EXCEPTION 'role "%" does not have level "%"', role_name, level
             USING ERRCODE = 'undefined_object';
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
+        RETURN;     -- the role is gone, and what it was given with it
+    END IF;
     FOR given IN
         SELECT a.privilege, a.object FROM learning_credentials.access_level a
          WHERE a.level = revoke_access.level
