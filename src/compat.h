@@ -12,6 +12,13 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* The parts of a name such as "schema.function"; error when it has no such form. */
+#if PG_VERSION_NUM >= 160000
+#define lc_parse_qualified_name(string) stringToQualifiedNameList(string, NULL)
+#else
+#define lc_parse_qualified_name(string) stringToQualifiedNameList(string)
+#endif
+
 /* May "member" do SET ROLE "role"? Membership alone stopped to be enough in version 16. */
 #if PG_VERSION_NUM >= 160000
 #define lc_can_set_role(member, role) member_can_set_role(member, role)

@@ -196,7 +196,6 @@ lc_option_problem(const LcOption *option, const char *key, LcProblemKind kind, c
 
 	problem = palloc(sizeof(LcProblem));
 	problem->kind = kind;
-	problem->top_level = option->parent == NULL;
 	problem->message = message.data;
 	problem->hint = hint != NULL ? pstrdup(hint) : NULL;
 	option->problems->list = lappend(option->problems->list, problem);

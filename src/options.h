@@ -31,7 +31,6 @@ typedef enum LcProblemKind
 typedef struct LcProblem
 {
 	LcProblemKind kind;
-	bool top_level;				/* is it about a key of the options themselves? */
 	char *message;				/* with its path, without a full stop: the error's message */
 	char *hint;					/* a sentence; NULL: none */
 } LcProblem;

@@ -9,6 +9,9 @@
 
 #include "utils/jsonb.h"
 
+/* The top-level keys of the built-in retrieval functions; ends with NULL. */
+extern const char *const lc_retrieval_keys[];
+
 /*
  * For when a type or configuration is saved: one WARNING for each asset that is missing and each key that
  * is not known, as far as the functions (schema-qualified names) are built in. Top-level keys are judged

@@ -13,9 +13,11 @@
 #include "asset.h"
 #include "nodes/pg_list.h"
 #include "options.h"
+#include "pdf/image.h"
 
 typedef enum LcAlign
 {
+	LC_ALIGN_UNSET,				/* only while options are read, as LC_DIRECTION_UNSET */
 	LC_ALIGN_LEFT,
 	LC_ALIGN_CENTER,
 	LC_ALIGN_RIGHT,
@@ -25,6 +27,7 @@ typedef enum LcAlign
 
 typedef enum LcDirection
 {
+	LC_DIRECTION_UNSET,
 	LC_DIRECTION_AUTO,			/* by the first strong character */
 	LC_DIRECTION_LTR,
 	LC_DIRECTION_RTL
@@ -51,6 +54,7 @@ typedef struct LcTextElement
 	LcAlign align;
 	LcDirection direction;
 	bool uppercase;
+	bool uppercase_set;			/* only while options are read */
 	LcColor color;
 	List *fonts;				/* of LcFontRef */
 } LcTextElement;
@@ -58,11 +62,12 @@ typedef struct LcTextElement
 typedef struct LcImageElement
 {
 	const char *path;			/* "images[0]" */
-	LcAsset *asset;				/* NULL: missing, when problems are collected */
+	LcAsset *asset;
+	const LcImage *image;		/* set by lc_page_place() */
 	double x;					/* of the bottom left corner */
 	double y;
-	double width;				/* NaN: by height and the picture's proportions */
-	double height;				/* NaN: by width; both NaN: 72 pixels an inch */
+	double width;				/* NaN until lc_page_place(), if it is not given */
+	double height;
 } LcImageElement;
 
 typedef struct LcQrElement
@@ -78,7 +83,7 @@ typedef struct LcPage
 {
 	LcAsset *ground;			/* NULL: a blank page of width and height */
 	LcAsset *multiline_ground;	/* NULL: ground */
-	double width;
+	double width;				/* of the blank page */
 	double height;
 	List *texts;				/* of LcTextElement, in the order of drawing */
 	LcTextElement *context;		/* the element "context" among them; NULL: hidden */
@@ -94,24 +99,31 @@ typedef struct LcPage
 extern const char *const lc_page_keys[];
 
 /*
- * Reads the page from options. Problems go to root->problems; when they are collected, the result is
- * fit for lc_page_check() only.
+ * Reads the page from options, assets with the current user's rights. Problems go to root->problems;
+ * where they are collected, what has one is left out.
  */
 extern LcPage *lc_page_read(const LcOption *root);
 
-/* Reports elements that lie outside a page of this size. */
-extern void lc_page_check(const LcPage *page, const LcOption *root, double width, double height);
+/*
+ * Gives images the size that they do not name (by the other one and the picture's proportions, else 72
+ * pixels an inch), and reports elements that lie outside a page of this size. Raises what reading an
+ * image raises. LcImageElement.image stays valid as long as the current memory context.
+ */
+extern void lc_page_place(LcPage *page, const LcOption *root, double width, double height);
 
 /*
- * Where a text is aligned on a page of this width when it names no x: the middle for center, else a
- * margin of a twelfth of the width from the edge. rtl is the text's direction, for start and end.
+ * Where a text is aligned that names no x, on a page of this width: the middle for center, else a twelfth
+ * of the width from the edge. rtl is the text's direction, for start and end.
  */
 extern double lc_element_x(const LcTextElement *element, double page_width, bool rtl);
 
 /* Left, center or right, with start and end resolved. */
 extern LcAlign lc_element_align(const LcTextElement *element, bool rtl);
 
-/* The width that a text may take: max_width, else what leaves the margin free at both edges. */
+/*
+ * The width that a text may take: its max_width, else what leaves a twelfth of the page's width free at
+ * each edge towards which it grows (or all there is, when x itself lies in that margin).
+ */
 extern double lc_element_max_width(const LcTextElement *element, double page_width, bool rtl);
 
 #endif							/* LC_ELEMENTS_H */
