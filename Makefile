@@ -33,6 +33,7 @@ OBJS = \
 	src/pdf/seal.o \
 	src/pdf/syntax.o \
 	src/pdf/template.o \
+	src/pdf/template_read.o \
 	src/pdf/typeset.o \
 	src/pdf/unicode.o
 

@@ -1,5 +1,401 @@
 /*
  * pdf/template.c
- *		A PDF page -> serialised objects to add to any document (libqpdf).
+ *		The ground a page is drawn on: templates read once per backend, and put into documents.
+ *
+ * A template's objects are serialised once, and once more for each key that seals documents. They come
+ * first in each document, so that their numbers are always the same and they can be added as they are.
+ * How a PDF is read is template_read.c's business.
  */
 #include "postgres.h"
+
+#include "lib/ilist.h"
+#include "utils/memutils.h"
+
+#include "pdf/syntax.h"
+#include "pdf/template.h"
+#include "pdf/template_read.h"
+
+/* Bytes that a backend's templates may take together, but for the one in use. */
+#define CACHE_SIZE ((Size) 64 * 1024 * 1024)
+
+typedef struct SerialisedObject
+{
+	char *entries;
+	Size entries_length;
+	bool is_stream;
+	const char *data;
+	Size length;
+} SerialisedObject;
+
+/* A template's parts as they stand in a document: sealed with one key, or not sealed (serial 0). */
+typedef struct Serialised
+{
+	MemoryContext context;
+	uint64 serial;
+	SerialisedObject *objects;
+	char *page;
+	char *fonts;
+	char *xobjects;
+	char *extgstates;
+	char *other_resources;
+	char *catalog;
+} Serialised;
+
+struct LcTemplate
+{
+	dlist_node node;			/* in the cache, the last used first */
+	MemoryContext context;
+	uint8 sha256[32];
+	Size size;					/* bytes of its memory */
+	int users;					/* memory contexts that count on it */
+	double width;
+	double height;
+	LcTemplatePage *page;
+	Serialised *plain;
+	Serialised *sealed;
+};
+
+static dlist_head cache = DLIST_STATIC_INIT(cache);
+
+/* ============================================================ serialising */
+
+/* The fragment's text with its strings in their places, sealed or not. */
+static char *
+serialise_fragment(const LcFragment *fragment, const LcSeal *seal, Size *length)
+{
+	StringInfoData text;
+	int from = 0;
+
+	initStringInfo(&text);
+	for (int i = 0; i < fragment->count; i++)
+	{
+		const LcFragmentString *string = &fragment->strings[i];
+
+		appendBinaryStringInfo(&text, fragment->text.data + from, string->at - from);
+		lc_pdf_string(&text, seal, string->bytes, string->length);
+		from = string->at;
+	}
+	appendBinaryStringInfo(&text, fragment->text.data + from, fragment->text.len - from);
+	if (length != NULL)
+		*length = text.len;
+	return repalloc(text.data, text.len + 1);
+}
+
+static void
+serialise_object(SerialisedObject *to, const LcTemplateObject *object, const LcSeal *seal)
+{
+	StringInfoData sealed;
+
+	to->entries = serialise_fragment(&object->entries, seal, &to->entries_length);
+	to->is_stream = object->is_stream;
+	to->data = object->data;
+	to->length = object->length;
+	if (object->is_stream && seal != NULL)
+	{
+		initStringInfo(&sealed);
+		lc_seal_append(&sealed, seal, object->data, object->length);
+		to->data = sealed.data;
+		to->length = sealed.len;
+	}
+}
+
+static Serialised *
+serialise(LcTemplate *template, const LcSeal *seal)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "serialised template", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	const LcTemplatePage *page = template->page;
+	Serialised *made = palloc0(sizeof(Serialised));
+
+	made->context = context;
+	made->serial = seal == NULL ? 0 : lc_seal_serial(seal);
+	made->objects = palloc0(page->count * sizeof(SerialisedObject) + 1);
+	for (int i = 0; i < page->count; i++)
+		serialise_object(&made->objects[i], &page->objects[i], seal);
+	made->page = serialise_fragment(&page->page, seal, NULL);
+	made->fonts = serialise_fragment(&page->fonts, seal, NULL);
+	made->xobjects = serialise_fragment(&page->xobjects, seal, NULL);
+	made->extgstates = serialise_fragment(&page->extgstates, seal, NULL);
+	made->other_resources = serialise_fragment(&page->other_resources, seal, NULL);
+	made->catalog = serialise_fragment(&page->catalog, seal, NULL);
+	MemoryContextSwitchTo(before);
+
+	MemoryContextSetParent(context, template->context);
+	template->size = MemoryContextMemAllocated(template->context, true);
+	return made;
+}
+
+/* The template as it stands in documents of this seal. */
+static const Serialised *
+serialised(const LcTemplate *ground, const LcSeal *seal)
+{
+	/* What is made once and kept is no change of the template. */
+	LcTemplate *template = unconstify(LcTemplate *, ground);
+
+	if (seal == NULL)
+	{
+		if (template->plain == NULL)
+			template->plain = serialise(template, NULL);
+		return template->plain;
+	}
+	if (template->sealed == NULL || template->sealed->serial != lc_seal_serial(seal))
+	{
+		Serialised *fresh = serialise(template, seal);
+
+		/* Another document in the making may still point into the old one; then it stays. */
+		if (template->sealed != NULL && template->users <= 1)
+			MemoryContextDelete(template->sealed->context);
+		template->sealed = fresh;
+	}
+	return template->sealed;
+}
+
+/* ============================================================ getting one */
+
+/* A template of a page; both in the current context. */
+static LcTemplate *
+make_template(LcTemplatePage *page)
+{
+	LcTemplate *template = palloc0(sizeof(LcTemplate));
+	double width = (page->right - page->left) * page->user_unit;
+	double height = (page->top - page->bottom) * page->user_unit;
+	bool lies = page->rotate % 180 != 0;
+
+	template->context = CurrentMemoryContext;
+	template->page = page;
+	template->width = lies ? height : width;
+	template->height = lies ? width : height;
+	return template;
+}
+
+const LcTemplate *
+lc_template_blank(double width, double height)
+{
+	LcTemplatePage *page = palloc0(sizeof(LcTemplatePage));
+
+	page->right = width;
+	page->top = height;
+	page->user_unit = 1;
+	page->prefix = "Lc";
+	lc_fragment_init(&page->page);
+	lc_fragment_init(&page->fonts);
+	lc_fragment_init(&page->xobjects);
+	lc_fragment_init(&page->extgstates);
+	lc_fragment_init(&page->other_resources);
+	lc_fragment_init(&page->catalog);
+	initStringInfo(&page->contents);
+	initStringInfo(&page->closing);
+	appendStringInfoString(&page->page.text, "/MediaBox [0 0 ");
+	lc_pdf_numbers(&page->page.text, 2, width, height);
+	appendStringInfoString(&page->page.text, "] ");
+	return make_template(page);
+}
+
+/* Frees templates that nobody uses, the longest unused first, until the cache is small enough. */
+static void
+shrink_cache(void)
+{
+	Size size = 0;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &cache)
+	{
+		LcTemplate *template = dlist_container(LcTemplate, node, iter.cur);
+
+		size += template->size;
+		if (size > CACHE_SIZE && template->users == 0)
+		{
+			size -= template->size;
+			dlist_delete(&template->node);
+			MemoryContextDelete(template->context);
+		}
+	}
+}
+
+static LcTemplate *
+find_cached(const uint8 *sha256)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &cache)
+	{
+		LcTemplate *template = dlist_container(LcTemplate, node, iter.cur);
+
+		if (memcmp(template->sha256, sha256, sizeof(template->sha256)) == 0)
+			return template;
+	}
+	return NULL;
+}
+
+static LcTemplate *
+read_template(const LcAsset *asset, const char *path)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "template", ALLOCSET_DEFAULT_SIZES);
+	char *what = psprintf("PDF template \"%s\" (option \"%s\")", asset->slug, path);
+	bytea *content = lc_asset_content(asset);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	LcTemplate *template = make_template(
+		lc_template_read((const uint8 *) VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), what));
+
+	MemoryContextSwitchTo(before);
+	pfree(content);
+	memcpy(template->sha256, asset->sha256, sizeof(template->sha256));
+	template->size = MemoryContextMemAllocated(context, true);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	dlist_push_head(&cache, &template->node);
+	return template;
+}
+
+/* The callback of a memory context that counted on a template. */
+static void
+leave(void *template)
+{
+	((LcTemplate *) template)->users--;
+}
+
+const LcTemplate *
+lc_template_get(const LcAsset *asset, const char *path)
+{
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+	LcTemplate *template = find_cached(asset->sha256);
+
+	if (template == NULL)
+		template = read_template(asset, path);
+	else
+		dlist_move_head(&cache, &template->node);
+
+	callback->func = leave;
+	callback->arg = template;
+	template->users++;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	shrink_cache();
+	return template;
+}
+
+void
+lc_template_check(const uint8 *data, Size length)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "template", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+
+	(void) lc_template_read(data, length, "PDF template");
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
+}
+
+/* ============================================================ using one */
+
+double
+lc_template_width(const LcTemplate *ground)
+{
+	return ground->width;
+}
+
+double
+lc_template_height(const LcTemplate *ground)
+{
+	return ground->height;
+}
+
+const char *
+lc_template_prefix(const LcTemplate *ground)
+{
+	return ground->page->prefix;
+}
+
+void
+lc_resources_init(LcResources *resources)
+{
+	initStringInfo(&resources->fonts);
+	initStringInfo(&resources->xobjects);
+	initStringInfo(&resources->extgstates);
+}
+
+void
+lc_template_begin(LcCanvas *canvas, const LcTemplate *ground)
+{
+	const Serialised *parts = serialised(ground, lc_canvas_seal(canvas));
+
+	for (int i = 0; i < ground->page->count; i++)
+	{
+		const SerialisedObject *object = &parts->objects[i];
+		int number = lc_canvas_reserve(canvas);
+
+		if (number != i + 1)
+			elog(ERROR, "the canvas has objects before the template's");
+		if (object->is_stream)
+			lc_canvas_sealed_stream(canvas, number, object->entries, object->entries_length,
+									object->data, object->length);
+		else
+			lc_canvas_object(canvas, number, object->entries, object->entries_length);
+	}
+	if (parts->catalog[0] != '\0')
+		lc_canvas_catalog(canvas, parts->catalog, strlen(parts->catalog));
+}
+
+/*
+ * Appends the matrix that takes the page as displayed to the page's own coordinates: undoes the rotation,
+ * the unit and the place of the box (ISO 32000-1, 7.7.3.3 and 8.3.2.3).
+ */
+static void
+append_matrix(StringInfo to, const LcTemplatePage *page)
+{
+	double scale = 1 / page->user_unit;
+
+	switch (page->rotate)
+	{
+		case 90:
+			lc_pdf_numbers(to, 6, 0.0, scale, -scale, 0.0, page->right, page->bottom);
+			break;
+		case 180:
+			lc_pdf_numbers(to, 6, -scale, 0.0, 0.0, -scale, page->right, page->top);
+			break;
+		case 270:
+			lc_pdf_numbers(to, 6, 0.0, -scale, scale, 0.0, page->left, page->top);
+			break;
+		default:
+			lc_pdf_numbers(to, 6, scale, 0.0, 0.0, scale, page->left, page->bottom);
+	}
+}
+
+/* Appends a category of resources: the template's, then ours. */
+static void
+append_category(StringInfo to, const char *category, const char *theirs, const StringInfoData *ours)
+{
+	if (theirs[0] != '\0' || ours->len > 0)
+		appendStringInfo(to, "/%s << %s%s >> ", category, theirs, ours->data);
+}
+
+void
+lc_template_finish(LcCanvas *canvas, const LcTemplate *ground, const StringInfo content,
+				   const LcResources *resources, const char *entries)
+{
+	const LcTemplatePage *page = ground->page;
+	const Serialised *parts = serialised(ground, lc_canvas_seal(canvas));
+	int number = lc_canvas_reserve(canvas);
+	StringInfoData drawn;
+	StringInfoData body;
+
+	initStringInfo(&drawn);
+	appendStringInfo(&drawn, "%sq ", page->closing.data);
+	append_matrix(&drawn, page);
+	appendStringInfoString(&drawn, "cm\n");
+	appendBinaryStringInfo(&drawn, content->data, content->len);
+	appendStringInfoString(&drawn, "\nQ");
+	lc_canvas_stream(canvas, number, "", drawn.data, drawn.len, LC_DEFLATE);
+	pfree(drawn.data);
+
+	initStringInfo(&body);
+	appendStringInfo(&body, "/Type /Page /Parent %d 0 R %s/Resources << %s", lc_canvas_pages(canvas),
+					 parts->page, parts->other_resources);
+	append_category(&body, "Font", parts->fonts, &resources->fonts);
+	append_category(&body, "XObject", parts->xobjects, &resources->xobjects);
+	append_category(&body, "ExtGState", parts->extgstates, &resources->extgstates);
+	appendStringInfo(&body, ">> /Contents [%s%d 0 R]", page->contents.data, number);
+	if (entries != NULL)
+		appendStringInfo(&body, " %s", entries);
+	lc_canvas_object(canvas, lc_canvas_page(canvas), body.data, body.len);
+}
