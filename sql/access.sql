@@ -81,7 +81,7 @@ privilege (level, privilege, object) AS (
            ('admin', 'EXECUTE', 'FUNCTION learning_credentials.revoke_access(name, text)'))
 SELECT i.level, p.privilege, p.object
   FROM included i
-  JOIN privilege p ON p.level OPERATOR(pg_catalog.=) ANY (i.includes);
+  JOIN privilege p ON p.level = ANY (i.includes);
 COMMENT ON VIEW learning_credentials.access_level IS
 'What each level of grant_access() may do: a privilege on an object a row.';
 

@@ -65,16 +65,14 @@ SELECT format('%I.%I', n.nspname, p.proname) AS name,
   CROSS JOIN LATERAL (
        SELECT CASE
               WHEN p.proname ^@ 'retrieve_' AND p.proretset
-               AND p.prorettype = 'learning_credentials.eligibility'::pg_catalog.regtype
-               AND p.proargtypes::pg_catalog.oid[] OPERATOR(pg_catalog.=) ARRAY[
-                       'text'::pg_catalog.regtype, 'jsonb'::pg_catalog.regtype,
-                       'bigint'::pg_catalog.regtype]::pg_catalog.oid[]
+               AND p.prorettype = 'learning_credentials.eligibility'::regtype
+               AND p.proargtypes::text = concat_ws(' ', 'text'::regtype::oid, 'jsonb'::regtype::oid,
+                                                   'bigint'::regtype::oid)
               THEN 'retrieval'
               WHEN p.proname ^@ 'generate_' AND NOT p.proretset
-               AND p.prorettype = 'bytea'::pg_catalog.regtype
-               AND p.proargtypes::pg_catalog.oid[] OPERATOR(pg_catalog.=) ARRAY[
-                       'learning_credentials.credential'::pg_catalog.regtype,
-                       'jsonb'::pg_catalog.regtype]::pg_catalog.oid[]
+               AND p.prorettype = 'bytea'::regtype
+               AND p.proargtypes::text = concat_ws(' ', 'learning_credentials.credential'::regtype::oid,
+                                                   'jsonb'::regtype::oid)
               THEN 'generation' END) AS k (kind)
  WHERE p.prokind = 'f'
    AND k.kind IS NOT NULL

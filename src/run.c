@@ -17,11 +17,11 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "callable.h"
 #include "identity.h"
@@ -46,7 +46,7 @@ typedef struct Enqueue
 
 /* ---------------------------------------------------------------- steps of a transaction each */
 
-/* Each step of a procedure: the owner's identity, a snapshot, a SPI connection of its own. */
+/* A step has the owner's identity and a snapshot. */
 typedef struct Step
 {
 	LcIdentity before;
@@ -55,8 +55,7 @@ typedef struct Step
 static void
 begin_step(Step *step)
 {
-	if (!ActiveSnapshotSet())
-		PushActiveSnapshot(GetTransactionSnapshot());
+	EnsurePortalSnapshotExists();
 	lc_act_as_owner(&step->before);
 }
 
@@ -64,8 +63,6 @@ static void
 commit_step(Step *step)
 {
 	lc_act_as_before(&step->before);
-	if (ActiveSnapshotSet())
-		PopActiveSnapshot();
 	SPI_commit();
 }
 
