@@ -48,7 +48,7 @@ CREATE PROCEDURE learning_credentials.generate_credentials(configuration_id bigi
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_generate_credentials';
 COMMENT ON PROCEDURE learning_credentials.generate_credentials(bigint) IS
-'A run here and now: retrieves who is eligible, issues to everyone new, retries what is due, finishes what an earlier run left. Commits after each batch, so it cannot be called inside a transaction block (2D000).';
+'A run here and now: retrieves who is eligible, issues to everyone new (whoever had a credential that was invalidated is not new), retries what is due, finishes what an earlier run left. Commits after each batch, so it cannot be called inside a transaction block (2D000).';
 
 CREATE PROCEDURE learning_credentials.generate_all_credentials()
 LANGUAGE C

@@ -30,7 +30,7 @@ COMMENT ON COLUMN learning_credentials.run.status IS
 'queued; running (also after a crash, until the next run finishes it); finished; failed (retrieval failed, see error); cancelled.';
 COMMENT ON COLUMN learning_credentials.run.seen IS 'Users that retrieval listed.';
 COMMENT ON COLUMN learning_credentials.run.eligible IS 'Those of them that are eligible.';
-COMMENT ON COLUMN learning_credentials.run.existing IS 'Those of the eligible that had a live credential already.';
+COMMENT ON COLUMN learning_credentials.run.existing IS 'Those of the eligible that were not new: they have a credential, or had one that was invalidated.';
 COMMENT ON COLUMN learning_credentials.run.queued IS 'Those of the eligible for whom a credential was begun or retried.';
 COMMENT ON COLUMN learning_credentials.run.issued IS 'Credentials made available so far.';
 COMMENT ON COLUMN learning_credentials.run.failed IS 'Attempts that ended in error so far.';

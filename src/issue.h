@@ -33,8 +33,9 @@ extern bool lc_issue(const LcConfiguration *configuration, int64 run_id, const p
 
 /*
  * Begins credentials: a row in status "generating" and its first event for each user, except those
- * who have a live one (or a pending replacement, when "supersedes" is given, with one user). Returns
- * how many were begun, and the uuid of the last in "uuid".
+ * who have a live one (or a pending replacement, when "supersedes" is given, with one user). A run
+ * (run_id not 0) also leaves out whoever had one that was invalidated: what a person took away, a
+ * schedule does not give back. Returns how many were begun, and the uuid of the last in "uuid".
  */
 extern uint64 lc_begin(const LcConfiguration *configuration, const int64 *user_ids,
 					   const Datum *evidence, int count, int64 run_id, const pg_uuid_t *supersedes,

@@ -227,7 +227,6 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	configuration = lc_configuration_load(configuration_id);
-	(void) lc_callable_for(configuration, LC_GENERATION);
 
 	/* Somebody else may begin, finish or remove the credential between two statements. */
 	for (;;)
