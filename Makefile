@@ -6,6 +6,7 @@ MODULE_big = $(EXTENSION)
 OBJS = \
 	src/learning_credentials.o \
 	src/asset.o \
+	src/cache.o \
 	src/callable.o \
 	src/context.o \
 	src/definition.o \

@@ -1,0 +1,59 @@
+/*
+ * pdf/font.h
+ *		Fonts that are assets: opened, measured, cut and embedded.
+ */
+#ifndef LC_FONT_H
+#define LC_FONT_H
+
+#include "postgres.h"
+
+#include <hb.h>
+
+#include "asset.h"
+#include "cache.h"
+#include "pdf/canvas.h"
+
+typedef struct LcFont
+{
+	LcCached cached;
+	char name[64];				/* its PostScript name, fit for PDF */
+	hb_blob_t *blob;			/* the file */
+	hb_face_t *face;			/* all of it: for shaping */
+	hb_font_t *font;			/* at a scale of units_per_em */
+	hb_face_t *outlines;		/* only what is embedded: for cutting */
+	int units_per_em;
+	bool is_cff;				/* else TrueType */
+	bool is_cid_keyed;			/* a CFF whose glyphs have CIDs, not names */
+	bool whole;					/* must not be cut (OS/2 fsType) */
+	char *descriptor;			/* entries of the font descriptor but for name and file */
+} LcFont;
+
+/*
+ * The font in an asset, opened if this backend has not done that yet. Stays open as long as the memory
+ * context that is current in the call. Raises what lc_font_check() raises, with "path" as context.
+ */
+extern const LcFont *lc_font_get(const LcAsset *asset, const char *path);
+
+/* The advance width of a glyph in thousandths of the font size, as it is written to the document. */
+extern int lc_font_advance(const LcFont *font, hb_codepoint_t glyph);
+
+/* What of a font goes into a document. */
+typedef struct LcFontCut
+{
+	uint8 *data;				/* the font program, palloc'd */
+	Size length;
+	uint16 *codes;				/* the code of each of the glyphs asked for, palloc'd */
+	char name[80];				/* of the font in the document */
+} LcFontCut;
+
+/* Cuts the font to these glyphs and those they are made of. */
+extern void lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int count, LcFontCut *cut);
+
+/*
+ * Adds the cut font's program, descriptor and CIDFont (ISO 32000-1, 9.7.4) to the canvas; returns the
+ * number of the latter.
+ */
+extern int lc_font_embed(LcCanvas *canvas, const LcFont *font, const hb_codepoint_t *glyphs, int count,
+						 const LcFontCut *cut);
+
+#endif							/* LC_FONT_H */
