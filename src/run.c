@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -46,23 +47,22 @@ typedef struct Enqueue
 
 /* ---------------------------------------------------------------- steps of a transaction each */
 
-/* A step has the owner's identity and a snapshot. */
-typedef struct Step
-{
-	LcIdentity before;
-} Step;
-
+/*
+ * Begins a step: the owner's identity, and READ COMMITTED whatever the session's default is, because
+ * what another session has done meanwhile is to be seen and not to be an error.
+ */
 static void
-begin_step(Step *step)
+begin_step(LcIdentity *before)
 {
+	XactIsoLevel = XACT_READ_COMMITTED;
 	EnsurePortalSnapshotExists();
-	lc_act_as_owner(&step->before);
+	lc_act_as_owner(before);
 }
 
 static void
-commit_step(Step *step)
+commit_step(const LcIdentity *before)
 {
-	lc_act_as_before(&step->before);
+	lc_act_as_before(before);
 	SPI_commit();
 }
 
@@ -232,20 +232,20 @@ work_off(const LcConfiguration *configuration, int64 run_id)
 {
 	pg_uuid_t position = { { 0 } };
 	LcIssued issued;
-	Step step;
+	LcIdentity before;
 
 	for (;;)
 	{
 		bool claimed;
 
 		CHECK_FOR_INTERRUPTS();
-		begin_step(&step);
+		begin_step(&before);
 		claimed = lc_issue(configuration, run_id, &position, lc_batch_size, true, &issued);
 		if (claimed)
 			count_batch(run_id, &issued);
 		else
 			end_run(run_id);
-		commit_step(&step);
+		commit_step(&before);
 		if (!claimed)
 			break;
 		position = issued.last;
@@ -288,19 +288,19 @@ run_configuration(int64 configuration_id)
 	int64 *runs;
 	int count;
 	int i;
-	Step step;
+	LcIdentity before;
 
-	begin_step(&step);
+	begin_step(&before);
 	configuration = lc_configuration_load(configuration_id);
 	enqueue.configuration = configuration;
 	enqueue.run_id = start_run(configuration_id);
-	commit_step(&step);
+	commit_step(&before);
 
-	begin_step(&step);
+	begin_step(&before);
 	enqueue.error = lc_attempt(retrieve_and_enqueue, &enqueue);
 	record_retrieval(&enqueue);
 	runs = running_runs(configuration_id, &count);
-	commit_step(&step);
+	commit_step(&before);
 
 	for (i = 0; i < count; i++)
 		work_off(configuration, runs[i]);
@@ -309,9 +309,12 @@ run_configuration(int64 configuration_id)
 
 /* ---------------------------------------------------------------- procedures */
 
-/* Error 2D000 where the procedure could not commit. */
+/*
+ * Begins a procedure that commits; error 2D000 where it could not. The transaction that the CALL
+ * itself began ends here, so that every step can have its own.
+ */
 static void
-require_transaction_control(FunctionCallInfo fcinfo, const char *name)
+begin_procedure(FunctionCallInfo fcinfo, const char *name)
 {
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
@@ -319,6 +322,8 @@ require_transaction_control(FunctionCallInfo fcinfo, const char *name)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("%s() commits after each batch and cannot run inside a transaction block", name),
 				 errhint("CALL it on its own, not in BEGIN ... COMMIT and not from a function.")));
+	lc_spi_connect(true);
+	SPI_commit();
 }
 
 /* CALL generate_credentials(configuration_id bigint) */
@@ -327,11 +332,10 @@ lc_generate_credentials(PG_FUNCTION_ARGS)
 {
 	ErrorData *error;
 
-	require_transaction_control(fcinfo, "generate_credentials");
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
-	lc_spi_connect(true);
+	begin_procedure(fcinfo, "generate_credentials");
 	error = run_configuration(PG_GETARG_INT64(0));
 	if (error != NULL)
 		ReThrowError(error);
@@ -356,11 +360,10 @@ lc_generate_all_credentials(PG_FUNCTION_ARGS)
 	char **keys;
 	uint64 count;
 	uint64 i;
-	Step step;
+	LcIdentity before;
 
-	require_transaction_control(fcinfo, "generate_all_credentials");
-	lc_spi_connect(true);
-	begin_step(&step);
+	begin_procedure(fcinfo, "generate_all_credentials");
+	begin_step(&before);
 	count = lc_spi_execute(&select, NULL, NULL, SPI_OK_SELECT);
 	ids = palloc(sizeof(int64) * (count + 1));
 	keys = palloc(sizeof(char *) * (count + 1));
@@ -371,7 +374,7 @@ lc_generate_all_credentials(PG_FUNCTION_ARGS)
 		ids[i] = DatumGetInt64(lc_spi_value(i, 1, &isnull));
 		keys[i] = lc_spi_text(i, 2);
 	}
-	commit_step(&step);
+	commit_step(&before);
 
 	for (i = 0; i < count; i++)
 	{
