@@ -16,6 +16,7 @@ OBJS = \
 	src/lifecycle.o \
 	src/options.o \
 	src/request.o \
+	src/retrieval.o \
 	src/run.o \
 	src/spi.o \
 	src/uuid.o \

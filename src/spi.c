@@ -58,6 +58,31 @@ lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values, const
 	return SPI_processed;
 }
 
+uint64
+lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+			DestReceiver *dest)
+{
+	SPIExecuteOptions options;
+	int result;
+	int i;
+
+	memset(&options, 0, sizeof(options));
+	options.params = makeParamList(nargs);
+	options.read_only = true;
+	options.dest = dest;
+	for (i = 0; i < nargs; i++)
+	{
+		options.params->params[i].value = values[i];
+		options.params->params[i].isnull = nulls != NULL && nulls[i] == 'n';
+		options.params->params[i].pflags = PARAM_FLAG_CONST;
+		options.params->params[i].ptype = types[i];
+	}
+	result = SPI_execute_extended(sql, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
 void
 lc_spi_connect(bool nonatomic)
 {

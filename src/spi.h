@@ -32,6 +32,13 @@ extern uint64 lc_spi_execute(LcStatement *statement, Datum *values, const char *
 extern uint64 lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values,
 								  const char *nulls, int expected);
 
+/*
+ * The same for a SELECT that sees what the calling statement sees and cannot write: what a STABLE
+ * function needs. Its rows go to "dest", or to SPI_tuptable where that is NULL.
+ */
+extern uint64 lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+						  DestReceiver *dest);
+
 /* SPI_connect and SPI_finish, whose negative results are errors here. */
 extern void lc_spi_connect(bool nonatomic);
 extern void lc_spi_finish(void);
