@@ -3,7 +3,7 @@
  *		What is wrong with options, before anybody's document depends on them.
  *
  * The options of generate_pdf are read by the code that makes documents. Those of the retrieval
- * functions are read in SQL, and only their form is known here.
+ * functions are read by the code that judges with them.
  */
 #include "postgres.h"
 
@@ -23,6 +23,7 @@
 #include "options.h"
 #include "pdf/elements.h"
 #include "pdf/template.h"
+#include "retrieval.h"
 #include "validate.h"
 
 PG_FUNCTION_INFO_V1(lc_validate_options);
@@ -34,22 +35,17 @@ typedef struct BuiltIn
 {
 	const char *name;
 	bool makes_page;			/* generate_pdf */
-	bool wants_completion;
-	bool wants_grades;
 } BuiltIn;
 
 static const BuiltIn built_ins[] = {
-	{ "generate_pdf", true, false, false },
-	{ "retrieve_completions", false, true, false },
-	{ "retrieve_subsection_grades", false, false, true },
-	{ "retrieve_completions_and_grades", false, true, true },
+	{ "generate_pdf", true },
+	{ "retrieve_completions", false },
+	{ "retrieve_subsection_grades", false },
+	{ "retrieve_completions_and_grades", false },
 };
 
 const char *const lc_retrieval_keys[] = { "source", "required_completion", "required_grades", "steps",
 										  NULL };
-
-/* What a step of a Learning Path may say for itself. */
-static const char *const step_keys[] = { "required_completion", "required_grades", NULL };
 
 /* The built-in function of this name in our schema; NULL: none. */
 static const BuiltIn *
@@ -61,75 +57,6 @@ find_built_in(const char *name)
 		if (strcmp(built_ins[i].name, name) == 0)
 			return &built_ins[i];
 	return NULL;
-}
-
-/* ------------------------------------------------------------ retrieval */
-
-/* Fractions, by category; "must" says that there has to be one. */
-static void
-check_grades(const LcOption *object, bool must)
-{
-	LcOption grades;
-	LcOption *members;
-	double fraction;
-	int count;
-	int i;
-
-	if (!lc_option_get(object, "required_grades", &grades))
-	{
-		if (must)
-			lc_option_missing(object, "required_grades");
-		return;
-	}
-	if (!lc_option_is_object(&grades))
-		return;
-	members = lc_option_members(&grades, &count);
-	for (i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		lc_option_number(&grades, members[i].key, 0, false, 1, &fraction);
-	}
-	if (count == 0 && must)
-		lc_option_problem(object, "required_grades", LC_PROBLEM_VALUE, NULL,
-						  "expected at least one category or \"Total\"");
-}
-
-/* The options of a built-in retrieval function, but for top-level keys that are not known. */
-static void
-check_retrieval(const LcOption *root, const BuiltIn *func)
-{
-	LcOption steps;
-	char *source;
-	double fraction;
-	bool has_steps = false;
-
-	if (lc_option_text(root, "source", &source) && !OidIsValid(get_namespace_oid(source, true)))
-		lc_option_problem(root, "source", LC_PROBLEM_VALUE, NULL, "there is no schema \"%s\"",
-						  source);
-	if (func->wants_completion)
-		lc_option_number(root, "required_completion", 0, false, 1, &fraction);
-	if (lc_option_object(root, "steps", &steps))
-	{
-		int count;
-		LcOption *members = lc_option_members(&steps, &count);
-		int i;
-
-		has_steps = count > 0;
-		for (i = 0; i < count; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (!lc_option_is_object(&members[i]))
-				continue;
-			if (func->wants_completion)
-				lc_option_number(&members[i], "required_completion", 0, false, 1, &fraction);
-			if (func->wants_grades)
-				check_grades(&members[i], false);
-			lc_option_known_keys(&members[i], step_keys, NULL, NULL);
-		}
-	}
-	/* The steps may say it all. */
-	if (func->wants_grades)
-		check_grades(root, !has_steps);
 }
 
 /* ------------------------------------------------------------ the page */
@@ -192,7 +119,7 @@ find_problems(const BuiltIn *func, Jsonb *options)
 	if (func->makes_page)
 		check_places(lc_page_read(&root), &root);
 	else
-		check_retrieval(&root, func);
+		lc_retrieval_validate(func->name, &root);
 	return problems.list;
 }
 
@@ -261,7 +188,7 @@ warn(const char *retrieval_func, const char *generation_func, Jsonb *options)
 		lc_option_known_keys(&root, lc_page_keys, lc_retrieval_keys,
 							 "No built-in function has such an option.");
 	if (retrieval != NULL)
-		check_retrieval(&root, retrieval);
+		lc_retrieval_validate(retrieval->name, &root);
 	if (generation != NULL)
 		lc_page_read(&root);
 
