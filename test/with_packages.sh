@@ -11,11 +11,11 @@
 set -euo pipefail
 
 # ---- everything that is needed, and nowhere else ----------------------------------------------
-packages="gcc libc6-dev make pkg-config
+packages=(gcc libc6-dev make pkg-config
     libfribidi-dev libharfbuzz-dev libhpdf-dev libicu-dev libjpeg-dev libpng-dev libqpdf-dev
     libqrencode-dev libssl-dev uuid-dev zlib1g-dev
     libipc-run-perl poppler-utils qpdf zbar-tools
-    fonts-ebgaramond-extra fonts-noto-core"
+    fonts-ebgaramond-extra fonts-noto-core)
 
 declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh)
 
@@ -30,11 +30,12 @@ checkout=$(cd "$(dirname "$0")/.." && pwd)
 
 # ---- packages ---------------------------------------------------------------------------------
 
-# installed PACKAGE...: prints those that are not
-missing_of() {
+# find_missing: fills the array missing with those of packages that are not installed
+find_missing() {
     local package
-    for package; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+    missing=()
+    for package in "${packages[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
 }
 
@@ -84,40 +85,41 @@ allow_cluster() {
 }
 
 install_packages() {
-    local missing
+    local major missing
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
-        die "this is not Debian or Ubuntu; install the equivalents of: PostgreSQL server and headers, $(echo $packages)"
+        die "this is not Debian or Ubuntu; have a PostgreSQL server with headers and the likes of ${packages[*]}"
     if [ -n "${PG_CONFIG:-}" ]; then
         "$PG_CONFIG" --version >/dev/null || die "PG_CONFIG=$PG_CONFIG does not work"
     else
         major=$(installed_postgresql)
         if [ -z "$major" ]; then
-            may_install "postgresql postgresql-server-dev-all"
+            may_install postgresql postgresql-server-dev-all
             major=$(distribution_postgresql)
             [ -n "$major" ] || { update_lists; major=$(distribution_postgresql); }
             [ -n "$major" ] || die "the package lists offer no PostgreSQL"
         fi
-        packages="postgresql-$major postgresql-server-dev-$major $packages"
+        packages+=("postgresql-$major" "postgresql-server-dev-$major")
         PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
     fi
-    missing=$(missing_of $packages)
-    [ -n "$missing" ] || return 0
+    find_missing
+    [ "${#missing[@]}" -gt 0 ] || return 0
 
-    may_install "$(echo $missing)"
-    say "installing: $(echo $missing)"
+    may_install "${missing[@]}"
+    say "installing: ${missing[*]}"
     update_lists
     trap allow_cluster EXIT
     forbid_cluster
-    apt install --no-install-recommends -y $missing || die "could not install: $(echo $missing)"
+    apt install --no-install-recommends -y "${missing[@]}" || die "could not install: ${missing[*]}"
     allow_cluster
     trap - EXIT
-    missing=$(missing_of $packages)
-    [ -z "$missing" ] || die "still missing after apt-get install: $(echo $missing)"
+    find_missing
+    [ "${#missing[@]}" -eq 0 ] || die "still missing after apt-get install: ${missing[*]}"
 }
 
+# may_install PACKAGE...: fails unless we can become root
 may_install() {
     [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
-        die "these packages are missing, and there is neither root nor sudo to install them: $1"
+        die "these packages are missing, and there is neither root nor sudo to install them: $*"
 }
 
 # ---- a place to work --------------------------------------------------------------------------

@@ -401,6 +401,33 @@ def seal(cx, cy, accent, lettering):
     return out
 
 
+# Points of the director's signature, in two strokes of the pen; y runs upwards from the baseline.
+SIGNATURE = (
+    ((22, 27), (17, 33), (9, 34), (5, 28), (9, 21), (17, 19), (10, 18), (2, 12), (0, 4), (6, -1), (15, 2),
+     (24, 11), (33, 27), (36, 37), (33, 39), (29, 28), (28, 10), (31, 2), (36, 4), (42, 11), (43, 14),
+     (40, 13), (39, 6), (43, 1), (50, 5), (55, 12), (54, 3), (58, 9), (63, 12), (63, 4), (67, 2), (73, 8),
+     (78, 12), (74, 11), (72, 5), (75, 2), (80, 8), (82, 12), (80, 4), (84, 2), (90, 7), (97, 13), (108, 15),
+     (122, 12)),
+    ((60, -6), (36, -8), (18, -9), (30, -5), (62, -3), (96, -3), (128, 1)))
+
+
+def signature(x, y, size, colour):
+    """Centred on x, with its baseline on y: smooth strokes of a broad nib held at 40 degrees."""
+    out = []
+    for offset in (-0.55, -0.18, 0.18, 0.55):
+        for points in SIGNATURE:
+            places = [(x + size * (u + 0.22 * v - 66 + offset * 0.77), y - size * (v + offset * 0.64))
+                      for u, v in points]
+            places = places[:1] + places + places[-1:]
+            d = ['M' + pair(places[1])]
+            for a, b, c, e in zip(places, places[1:], places[2:], places[3:]):  # Catmull-Rom splines
+                d.append('C%s %s %s' % (pair((b[0] + (c[0] - a[0]) / 6, b[1] + (c[1] - a[1]) / 6)),
+                                        pair((c[0] - (e[0] - b[0]) / 6, c[1] - (e[1] - b[1]) / 6)), pair(c)))
+            out += d
+    return ('<path fill="none" stroke="%s" stroke-width="0.5" stroke-linecap="round" stroke-linejoin="round" '
+            'd="%s"/>' % (colour, ''.join(out)))
+
+
 def certificate(page, accent, lettering):
     width, height = page
     x = width / 2
@@ -424,7 +451,8 @@ def certificate(page, accent, lettering):
     base = height - 106                         # baseline of the two lines to write on
     for centre in (x - 100, x + 100):
         out.append(stroke('M%sL%s' % (pair((centre - 78, base)), pair((centre + 78, base))), accent, 0.5))
-    out += seal(width - 143, height - 148, accent, lettering)
+    out.append(signature(x + 100, base - 7, 0.88, '#26304a'))
+    out += seal(width - 143, height - 154, accent, lettering)
     out.append('</svg>')
     return '\n'.join(out) + '\n'
 

@@ -1,0 +1,87 @@
+#!/bin/bash
+# demo.sh: a small academy from its course data to verified certificates. Called by with_packages.sh in
+# a copy of the checkout with PG_CONFIG, TREE (where the private tree goes) and OUT (what is kept).
+set -euo pipefail
+. test/server.sh
+
+fonts=(eb-garamond=EBGaramond12-Regular.ttf eb-garamond-italic=EBGaramond12-Italic.ttf
+    noto-serif-georgian=NotoSerifGeorgian-Regular.ttf)
+templates=(certificate-a4 certificate-letter pathway-a4)
+
+# sql ROLE [ARGUMENT...]: psql in the demo's database
+sql() { psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$1" --dbname=demo "${@:2}"; }
+
+# add_asset SLUG FILE
+add_asset() {
+    [ -r "$2" ] || { echo "demo.sh: there is no $2" >&2; return 1; }
+    sql postgres --set=slug="$1" --set=file="$2" <<'SQL'
+INSERT INTO learning_credentials.credential_asset (slug, content)
+VALUES (:'slug', pg_read_binary_file(:'file'));
+SQL
+}
+
+# save_documents: each credential's document that its holder can have, as OUT/pdf/TYPE/USER-COURSE.pdf
+save_documents() {
+    local path content
+    while IFS=$'\t' read -r path content; do
+        mkdir -p "$OUT/pdf/${path%/*}"
+        base64 --decode <<<"$content" >"$OUT/pdf/$path"
+    done < <(sql registrar --no-align --tuples-only --field-separator=$'\t' <<'SQL'
+SELECT format('%s/%s-%s.pdf', lower(c.credential_type_name), u.username,
+              lower(split_part(c.learning_context_key, '+', 2))),
+       translate(encode(d.content, 'base64'), E'\n', '')
+  FROM learning_credentials.credential_document d
+  JOIN learning_credentials.credential c ON c.uuid = d.credential_uuid
+  JOIN learning_credentials.lms_user u ON u.id = c.user_id
+ WHERE c.status = 'available'
+SQL
+    )
+}
+
+# save_pictures: two dozen of them as OUT/png/TYPE-USER-COURSE.png, names from all over
+save_pictures() {
+    local file name
+    mkdir -p "$OUT/png"
+    for file in "$OUT"/pdf/{completion/*-nav101,completion/*-stat120,achievement/*,pathway/*}.pdf; do
+        echo "$file"
+    done | awk 'NR % 17 == 1' | while read -r file; do
+        name=${file#"$OUT"/pdf/}
+        name=${name%.pdf}
+        pdftoppm -r 150 -png -singlefile "$file" "$OUT/png/${name/\//-}"
+    done
+    pdftoppm -r 150 -png -singlefile "$OUT/pdf/completion/nino.beridze-nav101.pdf" \
+        "$OUT/png/completion-nino.beridze-nav101"
+}
+
+build_extension
+start_server
+createdb --encoding=UTF8 demo
+sql postgres <<'SQL'
+CREATE EXTENSION learning_credentials;
+ALTER DATABASE demo SET learning_credentials.verify_url = 'https://meridian.example/verify/{verify_uuid}';
+CREATE ROLE registrar LOGIN;
+CREATE ROLE anonymous LOGIN;
+SELECT learning_credentials.grant_access('registrar', 'issuer') \g /dev/null
+SELECT learning_credentials.grant_access('anonymous', 'verifier') \g /dev/null
+SQL
+
+sql postgres --file=test/demo/course_data.sql
+for template in "${templates[@]}"; do
+    add_asset "$template" "$PWD/test/demo/$template.pdf"
+done
+for font in "${fonts[@]}"; do
+    add_asset "${font%%=*}" "$(find /usr/share/fonts -name "${font#*=}" | head -n 1)"
+done
+sql registrar --file=test/demo/definitions.sql
+
+sql postgres --file=test/demo/story.sql 2>&1 | tee "$OUT/account.txt"
+save_documents
+save_pictures
+
+scanned=$(find "$OUT/png" -name 'pathway-*' | sort | head -n 1)
+link=$(zbarimg --quiet --raw "$scanned")
+{
+    echo "==== The QR code of ${scanned##*/} leads to $link. What an anonymous role can ask with codes"
+    echo
+    sql postgres --set=scanned="${link##*/}" --file=test/demo/verification.sql
+} 2>&1 | tee "$OUT/verification.txt"
