@@ -108,6 +108,5 @@ lc_guard_memory_error(void)
 	guarded = NULL;
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					errmsg("%s needs too much memory to read", what),
-					errdetail("Reading it may take %d kB (learning_credentials.parse_memory).",
-							  lc_parse_memory)));
+					errdetail("The limit is %d kB (learning_credentials.parse_memory).", lc_parse_memory)));
 }

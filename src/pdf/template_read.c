@@ -34,6 +34,7 @@
 
 /* Points. Larger pages than these are an error of some program. */
 #define MAX_SIDE 100000.0
+#define BLEED 100.0
 
 /* How a dictionary is read. */
 typedef enum Kind
@@ -105,13 +106,20 @@ not_supported(Reader *reader, const char *detail)
 					errhint("Open it in a PDF program and print it to a new PDF file.")));
 }
 
+/* What a stream may decompress to, in bytes. The page's content is also taken into memory, as a whole. */
+static Size
+stream_limit(bool is_content)
+{
+	return (Size) lc_parse_memory * 1024 / (is_content ? 4 : 1);
+}
+
 static void
-too_long(Reader *reader)
+too_long(Reader *reader, Size limit)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("%s has a stream that decompresses to more than %d kB", reader->what,
-						   lc_parse_memory),
-					errdetail("The limit is learning_credentials.parse_memory.")));
+					errmsg("%s has a stream that decompresses to more than %zu kB", reader->what,
+						   limit / 1024),
+					errdetail("The limit comes from learning_credentials.parse_memory.")));
 }
 
 /* The sentence that libqpdf said, without the file's name and the place in it. */
@@ -349,12 +357,30 @@ number_of(Reader *reader, qpdf_oh object, Kind kind)
 	return met->number;
 }
 
-/* Is the key of an annotation kept? Those that draw, and what says what the annotation is. */
+/*
+ * Is this an annotation that does something: plays, holds a file, is a field of a form? Of such a one
+ * only the picture is kept, as a stamp.
+ */
+static bool
+is_active(Reader *reader, qpdf_oh annotation)
+{
+	static const char *const subtypes[] = {"/FileAttachment", "/Sound", "/Movie", "/Screen", "/Widget",
+										   "/RichMedia", "/3D", "/TrapNet"};
+
+	for (int i = 0; i < (int) lengthof(subtypes); i++)
+	{
+		if (is_type(reader, annotation, "/Subtype", subtypes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Is the key of an annotation kept? Those that draw. /Subtype and /A are written apart. */
 static bool
 is_annotation_key(const char *key)
 {
 	static const char *const keys[] = {
-		"/Type", "/Subtype", "/Rect", "/Contents", "/NM", "/M", "/F", "/AP", "/AS", "/Border", "/C",
+		"/Type", "/Rect", "/Contents", "/NM", "/M", "/F", "/AP", "/AS", "/Border", "/C",
 		"/BS", "/BE", "/CA", "/ca", "/BM", "/IC", "/Q", "/DA", "/DS", "/MK", "/H", "/QuadPoints",
 		"/Vertices", "/L", "/LE", "/LL", "/LLE", "/LLO", "/CL", "/CO", "/RD", "/IT", "/Cap", "/CP",
 		"/InkList", "/Name", "/Sy", "/OC", "/Lang", "/Open"};
@@ -393,12 +419,18 @@ write_entry(Reader *reader, LcFragment *to, const char *key, qpdf_oh value, int 
 	add(to, " ");
 }
 
-/* An action of an annotation: only a link to an address stays. */
+/* What an annotation is and does: of its actions only a link to an address stays. */
 static void
-write_action(Reader *reader, LcFragment *to, qpdf_oh annotation, int depth)
+write_subtype(Reader *reader, LcFragment *to, qpdf_oh annotation, int depth)
 {
+	qpdf_oh subtype = get(reader, annotation, "/Subtype");
 	qpdf_oh action = get(reader, annotation, "/A");
 
+	if (is_active(reader, annotation))
+		add(to, "/Subtype /Stamp ");
+	else
+		write_entry(reader, to, "/Subtype", subtype, depth);
+	qpdf_oh_release(reader->qpdf, subtype);
 	if (qpdf_oh_is_dictionary(reader->qpdf, action) && is_type(reader, action, "/S", "/URI"))
 	{
 		qpdf_oh address = get(reader, action, "/URI");
@@ -436,7 +468,7 @@ write_entries(Reader *reader, LcFragment *to, qpdf_oh dictionary, int depth, Kin
 	}
 	list_free_deep(keys);
 	if (kind == ANNOTATION)
-		write_action(reader, to, from, depth);
+		write_subtype(reader, to, from, depth);
 	if (is_stream)
 		qpdf_oh_release(reader->qpdf, from);
 }
@@ -605,6 +637,7 @@ get_data(Reader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e level, 
 		QPDF_ERRORS)
 	{
 		free(malloced);
+		check_warnings(reader); /* they tell more */
 		check(reader);
 		damaged(reader, "A stream cannot be read.");
 	}
@@ -629,6 +662,7 @@ get_data(Reader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e level, 
 static void
 expand(Reader *reader, qpdf_oh stream, const char *data, Size length, StringInfo to)
 {
+	Size limit = stream_limit(to != NULL);
 	Filters filters;
 	int layers = 0;
 
@@ -638,13 +672,13 @@ expand(Reader *reader, qpdf_oh stream, const char *data, Size length, StringInfo
 
 	if (layers > 0 && (to == NULL || layers == filters.count))
 	{
-		switch (lc_inflate(to, data, length, layers, (Size) lc_parse_memory * 1024))
+		switch (lc_inflate(to, data, length, layers, limit))
 		{
 			case LC_INFLATE_BROKEN:
 				damaged(reader, "A stream cannot be decompressed.");
 				break;
 			case LC_INFLATE_TOO_LONG:
-				too_long(reader);
+				too_long(reader, limit);
 				break;
 			case LC_INFLATE_DONE:
 				break;
@@ -672,8 +706,8 @@ expand(Reader *reader, qpdf_oh stream, const char *data, Size length, StringInfo
 			if (layers > 0)
 				not_supported(reader, "A stream is compressed twice.");
 			expanded = get_data(reader, stream, qpdf_dl_specialized, &expanded_length);
-			if (expanded_length > (Size) lc_parse_memory * 1024)
-				too_long(reader);
+			if (expanded_length > limit)
+				too_long(reader, limit);
 			if (to != NULL)
 				appendBinaryStringInfo(to, expanded, (int) expanded_length);
 			pfree(expanded);
@@ -681,7 +715,7 @@ expand(Reader *reader, qpdf_oh stream, const char *data, Size length, StringInfo
 		}
 	}
 	if (to != NULL)
-		damaged(reader, "The page's content has a filter of images.");
+		damaged(reader, "The page's content has a filter that is not for content.");
 }
 
 /* ============================================================ objects */
@@ -718,13 +752,13 @@ write_pending(Reader *reader)
 		{
 			Met *met = lfirst(cell);
 			LcTemplateObject *object = next_object(reader);
-			LcFragment entries;
+			StringInfo text = &object->entries.text;
 
 			lc_guard_check();
 			Assert(reader->page->count == met->number);
-			lc_fragment_init(&entries);
-			write_entries(reader, &entries, met->handle, 1, met->kind);
-			object->entries = entries;
+			write_entries(reader, &object->entries, met->handle, 1, met->kind);
+			text->maxlen = text->len + 1;
+			text->data = repalloc(text->data, text->maxlen);
 			if (qpdf_oh_is_stream(reader->qpdf, met->handle))
 			{
 				object->is_stream = true;
@@ -945,27 +979,14 @@ read_resources(Reader *reader, qpdf_oh resources)
 	}
 }
 
-/*
- * Does an annotation stay? Those that show something: not pop-ups, which belong to others, and of those
- * that play or hold a file only the picture.
- */
+/* Does an annotation stay? Those that show something, and pop-ups belong to others. */
 static bool
 keep_annotation(Reader *reader, qpdf_oh annotation)
 {
-	static const char *const media[] = {"/FileAttachment", "/Sound", "/Movie", "/Screen",
-										"/RichMedia", "/3D", "/TrapNet"};
-
 	if (!qpdf_oh_is_dictionary(reader->qpdf, annotation) ||
 		is_type(reader, annotation, "/Subtype", "/Popup"))
 		return false;
-	if (qpdf_oh_has_key(reader->qpdf, annotation, "/AP"))
-		return true;
-	for (int i = 0; i < (int) lengthof(media); i++)
-	{
-		if (is_type(reader, annotation, "/Subtype", media[i]))
-			return false;
-	}
-	return true;
+	return qpdf_oh_has_key(reader->qpdf, annotation, "/AP") || !is_active(reader, annotation);
 }
 
 static void
@@ -1116,7 +1137,9 @@ wrap_content(Reader *reader, StringInfo content)
 	number = add_stream(reader, "/Type /XObject /Subtype /Form /Filter /FlateDecode /BBox [", data.data,
 						data.len);
 	entries = &page->objects[number - 1].entries;
-	lc_pdf_numbers(&entries->text, 4, page->left, page->bottom, page->right, page->top);
+	/* The form must not be clipped where the page is: the edge of a clip is drawn softly. */
+	lc_pdf_numbers(&entries->text, 4, page->left - BLEED, page->bottom - BLEED, page->right + BLEED,
+				   page->top + BLEED);
 	add(entries, "]");
 	appendStringInfo(&page->xobjects.text, "/%sGround %d 0 R ", page->prefix, number);
 
