@@ -362,24 +362,22 @@ lc_option_number(const LcOption *object, const char *key, double min, bool above
 	return false;
 }
 
-/* The words as a sentence has them: "a", "b" or "c". */
-static char *
-list_words(const char *const *words)
+/* Appends words as a sentence has them: "a", "b" or "c"; with last = ", " the list may be continued. */
+static void
+append_words(StringInfo list, const char *const *words, const char *last)
 {
-	StringInfoData list;
 	int i;
 
-	initStringInfo(&list);
 	for (i = 0; words[i] != NULL; i++)
-		appendStringInfo(&list, "%s\"%s\"",
-						 i == 0 ? "" : words[i + 1] != NULL ? ", " : " or ", words[i]);
-	return list.data;
+		appendStringInfo(list, "%s\"%s\"",
+						 list->len == 0 ? "" : words[i + 1] != NULL ? ", " : last, words[i]);
 }
 
 bool
 lc_option_word(const LcOption *object, const char *key, const char *const *words, int *word)
 {
 	LcOption option;
+	StringInfoData list;
 	int i;
 
 	if (!lc_option_get(object, key, &option))
@@ -395,7 +393,9 @@ lc_option_word(const LcOption *object, const char *key, const char *const *words
 				return true;
 			}
 	}
-	lc_option_unexpected(&option, list_words(words));
+	initStringInfo(&list);
+	append_words(&list, words, " or ");
+	lc_option_unexpected(&option, list.data);
 	return false;
 }
 
@@ -458,6 +458,19 @@ is_listed(const char *key, const char *const *keys)
 	return false;
 }
 
+/* "Known here: ..." */
+static char *
+list_keys(const char *const *keys, const char *const *more)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	append_words(&list, keys, ", ");
+	if (more != NULL)
+		append_words(&list, more, ", ");
+	return psprintf("Known here: %s.", list.data);
+}
+
 void
 lc_option_known_keys(const LcOption *object, const char *const *keys, const char *const *more,
 					 const char *hint)
@@ -481,9 +494,16 @@ lc_option_known_keys(const LcOption *object, const char *const *keys, const char
 		lc_option_problem(object, key, LC_PROBLEM_KEY,
 						  nearest != NULL ? psprintf("Did you mean \"%s\"?", nearest)
 						  : hint != NULL ? hint
-						  : psprintf("Known here: %s.", list_words(keys)),
+						  : list_keys(keys, more),
 						  "unknown key");
 	}
+}
+
+/* "a font", "an image" */
+static char *
+with_article(LcAssetKind kind)
+{
+	return psprintf("%s %s", kind == LC_ASSET_IMAGE ? "an" : "a", lc_asset_kind_name(kind));
 }
 
 LcAsset *
@@ -495,12 +515,12 @@ lc_option_asset(const LcOption *option, const char *slug, LcAssetKind kind)
 		return asset;
 	if (asset == NULL)
 		lc_option_problem(option, NULL, LC_PROBLEM_ASSET,
-						  "Assets are rows of learning_credentials.credential_asset.",
-						  "there is no asset %s, expected a %s", show_value(&option->value),
-						  lc_asset_kind_name(kind));
+						  kind == LC_ASSET_FONT
+						  ? "Name a font asset, or a built-in font such as \"Helvetica\" or \"Times-Roman\"."
+						  : "Name an asset, a row of learning_credentials.credential_asset.",
+						  "there is no %s %s", lc_asset_kind_name(kind), show_value(&option->value));
 	else
-		lc_option_problem(option, NULL, LC_PROBLEM_ASSET, NULL, "asset %s is a %s, expected a %s",
-						  show_value(&option->value), lc_asset_kind_name(asset->kind),
-						  lc_asset_kind_name(kind));
+		lc_option_problem(option, NULL, LC_PROBLEM_ASSET, NULL, "expected the slug of %s, and %s is %s",
+						  with_article(kind), show_value(&option->value), with_article(asset->kind));
 	return NULL;
 }

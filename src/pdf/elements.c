@@ -346,8 +346,15 @@ read_texts(const LcOption *root, LcPage *page)
 
 	if (lc_option_object(root, "defaults", &option))
 	{
+		LcOption own;
+
 		defaults = read_element(&option);
-		lc_option_known_keys(&option, styling_keys, NULL, NULL);
+		lc_option_known_keys(&option, styling_keys, own_keys, NULL);
+		for (i = 0; own_keys[i] != NULL; i++)
+			if (lc_option_get(&option, own_keys[i], &own))
+				lc_option_problem(&own, NULL, LC_PROBLEM_KEY,
+								  "It belongs into an element of \"text_elements\".",
+								  "not among what elements have in common");
 	}
 	else
 		defaults = unset_element(NULL);

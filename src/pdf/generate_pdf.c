@@ -293,7 +293,7 @@ make(const Subject *subject, const LcOption *root)
 	int i;
 
 	fill_values(&values, subject, page);
-	multiline = strchr(lc_placeholder_fill("{context_name}", &values, "{context_name}"), '\n') != NULL;
+	multiline = lc_text_is_multiline(subject->context_name);
 	for (i = 0; i < list_length(page->texts); i++)
 	{
 		const LcTextElement *element = list_nth(page->texts, i);
@@ -301,7 +301,7 @@ make(const Subject *subject, const LcOption *root)
 		CHECK_FOR_INTERRUPTS();
 		texts[i] = lc_placeholder_fill(element->text, &values, element->path);
 		if (element == page->context)
-			multiline |= strchr(texts[i], '\n') != NULL;
+			multiline |= lc_text_is_multiline(texts[i]);
 	}
 
 	document.page = page;

@@ -32,6 +32,20 @@ typedef struct Filling
 	const char *path;			/* for errors */
 } Filling;
 
+/* The bytes of the line break at the start of a text (Unicode Standard, 5.8); 0: there is none. */
+static int
+line_break(const char *text, const char *end)
+{
+	if (*text >= '\n' && *text <= '\r')	/* LF, VT, FF, CR */
+		return end - text >= 2 && memcmp(text, "\r\n", 2) == 0 ? 2 : 1;
+	if (end - text >= 2 && memcmp(text, "\xC2\x85", 2) == 0)	/* U+0085, next line */
+		return 2;
+	if (end - text >= 3 && (memcmp(text, "\xE2\x80\xA8", 3) == 0 ||	/* U+2028, line separator */
+							memcmp(text, "\xE2\x80\xA9", 3) == 0))	/* U+2029, paragraph separator */
+		return 3;
+	return 0;
+}
+
 /* Appends text with every kind of line break as "\n" and tabs as spaces. Raises 54000. */
 static void
 append(Filling *filling, const char *text, int length, bool isolate)
@@ -49,28 +63,13 @@ append(Filling *filling, const char *text, int length, bool isolate)
 		appendStringInfoString(&filling->text, FIRST_STRONG_ISOLATE);
 	while (text < end)
 	{
-		int bytes = 1;
-		bool line_break = *text >= '\n' && *text <= '\r';
+		int bytes = line_break(text, end);
 
-		if (end - text >= 2 && memcmp(text, "\r\n", 2) == 0)
-			bytes = 2;
-		else if (end - text >= 2 && memcmp(text, "\xC2\x85", 2) == 0)	/* U+0085, next line */
-		{
-			bytes = 2;
-			line_break = true;
-		}
-		else if (end - text >= 3 && (memcmp(text, "\xE2\x80\xA8", 3) == 0 ||	/* U+2028, line */
-									 memcmp(text, "\xE2\x80\xA9", 3) == 0))	/* U+2029, paragraph */
-		{
-			bytes = 3;
-			line_break = true;
-		}
-
-		if (line_break && isolate)	/* an isolate ends with its line */
+		if (bytes > 0 && isolate)	/* an isolate ends with its line */
 			appendStringInfoString(&filling->text, POP_DIRECTIONAL_ISOLATE "\n" FIRST_STRONG_ISOLATE);
 		else
-			appendStringInfoChar(&filling->text, line_break ? '\n' : *text == '\t' ? ' ' : *text);
-		text += bytes;
+			appendStringInfoChar(&filling->text, bytes > 0 ? '\n' : *text == '\t' ? ' ' : *text);
+		text += Max(bytes, 1);
 	}
 	if (isolate)
 		appendStringInfoString(&filling->text, POP_DIRECTIONAL_ISOLATE);
@@ -273,6 +272,17 @@ lc_text_is_rtl(const char *text)
 		if (is_rtl(c) || is_ltr(c))
 			return is_rtl(c);
 	}
+	return false;
+}
+
+bool
+lc_text_is_multiline(const char *text)
+{
+	const char *end = text + strlen(text);
+
+	for (; text < end; text++)
+		if (line_break(text, end) > 0)
+			return true;
 	return false;
 }
 

@@ -34,6 +34,9 @@ extern char *lc_placeholder_fill(const char *text, const LcValues *values, const
 /* verify_url with {verify_uuid} in it replaced, palloc'd. */
 extern char *lc_placeholder_url(const char *verify_url, const char *verify_uuid);
 
+/* Does the text have a line break of any kind? */
+extern bool lc_text_is_multiline(const char *text);
+
 /* Is the first strong character right to left? (Annex #9, rules P2 and P3, by blocks.) */
 extern bool lc_text_is_rtl(const char *text);
 
