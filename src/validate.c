@@ -2,8 +2,8 @@
  * validate.c
  *		What is wrong with options, before anybody's document depends on them.
  *
- * The options of generate_pdf are read by the code that makes documents. Those of the retrieval
- * functions are read by the code that judges with them.
+ * Options are read by the code that uses them, elements.c and retrieval.c; here their problems are
+ * collected instead of raised.
  */
 #include "postgres.h"
 
@@ -29,66 +29,84 @@
 PG_FUNCTION_INFO_V1(lc_validate_options);
 
 #define SCHEMA "learning_credentials"
+#define UNKNOWN_HINT "No built-in function has such an option."
 
 /* A function whose options we know. */
-typedef struct BuiltIn
+typedef enum BuiltIn
 {
-	const char *name;
-	bool makes_page;			/* generate_pdf */
+	BUILT_IN_NONE,
+	BUILT_IN_PAGE,				/* generate_pdf */
+	BUILT_IN_RETRIEVAL
 } BuiltIn;
 
-static const BuiltIn built_ins[] = {
-	{ "generate_pdf", true },
-	{ "retrieve_completions", false },
-	{ "retrieve_subsection_grades", false },
-	{ "retrieve_completions_and_grades", false },
+static const struct
+{
+	const char *name;
+	BuiltIn kind;
+} built_ins[] = {
+	{ "generate_pdf", BUILT_IN_PAGE },
+	{ "retrieve_completions", BUILT_IN_RETRIEVAL },
+	{ "retrieve_subsection_grades", BUILT_IN_RETRIEVAL },
+	{ "retrieve_completions_and_grades", BUILT_IN_RETRIEVAL },
 };
 
-const char *const lc_retrieval_keys[] = { "source", "required_completion", "required_grades", "steps",
-										  NULL };
+/* The top-level keys of all built-in retrieval functions. */
+static const char *const retrieval_keys[] = { "source", "required_completion", "required_grades",
+											  "steps", NULL };
 
-/* The built-in function of this name in our schema; NULL: none. */
-static const BuiltIn *
-find_built_in(const char *name)
+/* What a function of our schema is. */
+static BuiltIn
+built_in(const char *name)
 {
 	Size i;
 
 	for (i = 0; i < lengthof(built_ins); i++)
 		if (strcmp(built_ins[i].name, name) == 0)
-			return &built_ins[i];
-	return NULL;
+			return built_ins[i].kind;
+	return BUILT_IN_NONE;
+}
+
+void
+lc_options_check_keys(const LcOption *root, const char *hint)
+{
+	lc_option_known_keys(root, lc_page_keys, retrieval_keys, hint);
 }
 
 /* ------------------------------------------------------------ the page */
 
-/* Finds elements that lie outside the page, on each of the pages that a document may have. */
+/* Finds elements that lie outside the page, on each size of page that a document may have. */
 static void
 check_places(LcPage *page, const LcOption *root)
 {
+	double width = page->width;
+	double height = page->height;
+
 	if (page->ground != NULL)
 	{
 		const LcTemplate *ground = lc_template_get(page->ground, "template");
 
-		lc_page_place(page, root, lc_template_width(ground), lc_template_height(ground));
+		width = lc_template_width(ground);
+		height = lc_template_height(ground);
 	}
+	if (width > 0)
+		lc_page_place(page, root, width, height);
 	if (page->multiline_ground != NULL)
 	{
 		const LcTemplate *ground = lc_template_get(page->multiline_ground, "template_multiline");
 
-		lc_page_place(page, root, lc_template_width(ground), lc_template_height(ground));
+		if (lc_template_width(ground) != width || lc_template_height(ground) != height)
+			lc_page_place(page, root, lc_template_width(ground), lc_template_height(ground));
 	}
-	if (page->width > 0)
-		lc_page_place(page, root, page->width, page->height);
 }
 
 /* ------------------------------------------------------------ validate_options() */
 
-/* The built-in function that a name stands for, NULL for any other. Error when there is no such function. */
-static const BuiltIn *
-resolve(const char *func)
+/* What a function is; if it is built in, *name is its name without schema. Error when there is none. */
+static BuiltIn
+resolve(const char *func, char **name)
 {
-	List *names = lc_parse_qualified_name(func);
-	FuncCandidateList candidate = FuncnameGetCandidates(names, -1, NIL, false, false, false, true);
+	FuncCandidateList candidate = FuncnameGetCandidates(lc_parse_qualified_name(func), -1, NIL, false,
+														false, false, true);
 
 	if (candidate == NULL)
 		ereport(ERROR,
@@ -96,30 +114,30 @@ resolve(const char *func)
 				 errhint("Functions are listed by the view learning_credentials.available_functions.")));
 	for (; candidate != NULL; candidate = candidate->next)
 	{
-		const BuiltIn *built_in = find_built_in(get_func_name(candidate->oid));
-		char *schema = get_namespace_name(get_func_namespace(candidate->oid));
-
-		if (built_in != NULL && strcmp(schema, SCHEMA) == 0)
-			return built_in;
+		*name = get_func_name(candidate->oid);
+		if (strcmp(get_namespace_name(get_func_namespace(candidate->oid)), SCHEMA) == 0 &&
+			built_in(*name) != BUILT_IN_NONE)
+			return built_in(*name);
 	}
-	return NULL;
+	return BUILT_IN_NONE;
 }
 
 /* The problems of options for a function, as a list of LcProblem. */
 static List *
-find_problems(const BuiltIn *func, Jsonb *options)
+find_problems(const char *func, Jsonb *options)
 {
 	LcProblems problems = { .collect = true };
 	LcOption root;
+	char *name;
+	BuiltIn kind = resolve(func, &name);
 
-	if (!lc_options_begin(&root, options, &problems))
+	if (kind == BUILT_IN_NONE || !lc_options_begin(&root, options, &problems))
 		return problems.list;
-	lc_option_known_keys(&root, lc_page_keys, lc_retrieval_keys,
-						 "No built-in function has such an option.");
-	if (func->makes_page)
+	lc_options_check_keys(&root, UNKNOWN_HINT);
+	if (kind == BUILT_IN_PAGE)
 		check_places(lc_page_read(&root), &root);
 	else
-		lc_retrieval_validate(func->name, &root);
+		lc_retrieval_validate(name, &root);
 	return problems.list;
 }
 
@@ -139,7 +157,6 @@ lc_validate_options(PG_FUNCTION_ARGS)
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext old;
-		const BuiltIn *func;
 
 		if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 			ereport(ERROR,
@@ -147,9 +164,8 @@ lc_validate_options(PG_FUNCTION_ARGS)
 					 errmsg("neither the function nor the options may be null")));
 		context = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-		func = resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-		if (func != NULL)
-			context->user_fctx = find_problems(func, PG_GETARG_JSONB_P(1));
+		context->user_fctx =
+			find_problems(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
 		MemoryContextSwitchTo(old);
 	}
 	context = SRF_PERCALL_SETUP();
@@ -164,32 +180,33 @@ lc_validate_options(PG_FUNCTION_ARGS)
 
 /* ------------------------------------------------------------ warnings */
 
-/* The built-in function of a schema-qualified name as types store it; NULL: any other. */
-static const BuiltIn *
-stored_built_in(const char *func)
+/* The name without schema of a function that is of our schema, as types store it; NULL: it is not. */
+static const char *
+name_in_schema(const char *func)
 {
 	static const char prefix[] = SCHEMA ".";
 
-	return strncmp(func, prefix, strlen(prefix)) == 0 ? find_built_in(func + strlen(prefix)) : NULL;
+	return strncmp(func, prefix, strlen(prefix)) == 0 ? func + strlen(prefix) : NULL;
 }
 
 static void
 warn(const char *retrieval_func, const char *generation_func, Jsonb *options)
 {
-	const BuiltIn *retrieval = stored_built_in(retrieval_func);
-	const BuiltIn *generation = stored_built_in(generation_func);
+	const char *retrieval = name_in_schema(retrieval_func);
+	const char *generation = name_in_schema(generation_func);
+	bool retrieval_known = retrieval != NULL && built_in(retrieval) == BUILT_IN_RETRIEVAL;
+	bool generation_known = generation != NULL && built_in(generation) == BUILT_IN_PAGE;
 	LcProblems problems = { .collect = true };
 	LcOption root;
 	ListCell *cell;
 
 	if (!lc_options_begin(&root, options, &problems))
 		return;
-	if (retrieval != NULL && generation != NULL)
-		lc_option_known_keys(&root, lc_page_keys, lc_retrieval_keys,
-							 "No built-in function has such an option.");
-	if (retrieval != NULL)
-		lc_retrieval_validate(retrieval->name, &root);
-	if (generation != NULL)
+	if (retrieval_known && generation_known)
+		lc_options_check_keys(&root, UNKNOWN_HINT);
+	if (retrieval_known)
+		lc_retrieval_validate(retrieval, &root);
+	if (generation_known)
 		lc_page_read(&root);
 
 	foreach (cell, problems.list)

@@ -7,10 +7,11 @@
 
 #include "postgres.h"
 
+#include "options.h"
 #include "utils/jsonb.h"
 
-/* The top-level keys of the built-in retrieval functions; ends with NULL. */
-extern const char *const lc_retrieval_keys[];
+/* Reports top-level keys that no built-in function knows; the hint is for those that are near to none. */
+extern void lc_options_check_keys(const LcOption *root, const char *hint);
 
 /*
  * For when a type or configuration is saved: one WARNING for each asset that is missing and each key that

@@ -346,8 +346,8 @@ make_document(const Subject *subject, Jsonb *options, bool is_preview)
 	MemoryContextSwitchTo(context);
 	lc_options_begin(&root, options, &problems);
 	if (is_preview)
-		lc_option_known_keys(&root, lc_page_keys, lc_retrieval_keys,
-							 "Options of retrieval functions of your own do not belong into a preview.");
+		lc_options_check_keys(&root,
+							  "Options of retrieval functions of your own do not belong into a preview.");
 	pdf = make(subject, &root);
 	result = MemoryContextAlloc(caller, VARSIZE(pdf));
 	memcpy(result, pdf, VARSIZE(pdf));
