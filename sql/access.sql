@@ -84,6 +84,9 @@ SELECT i.level, p.privilege, p.object
   JOIN privilege p ON p.level = ANY (i.includes);
 COMMENT ON VIEW learning_credentials.access_level IS
 'What each level of grant_access() may do: a privilege on an object a row.';
+COMMENT ON COLUMN learning_credentials.access_level.level IS 'verifier, learner, staff, issuer or admin.';
+COMMENT ON COLUMN learning_credentials.access_level.privilege IS 'As GRANT writes it.';
+COMMENT ON COLUMN learning_credentials.access_level.object IS 'As GRANT writes it: TABLE, SCHEMA, FUNCTION or PROCEDURE and its name.';
 
 CREATE FUNCTION learning_credentials.apply_access(role_name name, level text) RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -113,6 +113,12 @@ SELECT d.credential_uuid, d.content, d.media_type, d.byte_size, d.sha256, d.crea
  WHERE c.status <> 'invalidated';
 COMMENT ON VIEW learning_credentials.credential_document IS
 'The documents of credentials that are not invalidated.';
+COMMENT ON COLUMN learning_credentials.credential_document.credential_uuid IS 'The credential it belongs to.';
+COMMENT ON COLUMN learning_credentials.credential_document.content IS 'The file.';
+COMMENT ON COLUMN learning_credentials.credential_document.media_type IS 'Snapshot of the type''s media type.';
+COMMENT ON COLUMN learning_credentials.credential_document.byte_size IS 'Length of the content in bytes.';
+COMMENT ON COLUMN learning_credentials.credential_document.sha256 IS 'SHA-256 of the content.';
+COMMENT ON COLUMN learning_credentials.credential_document.created IS 'When it was made.';
 
 CREATE VIEW learning_credentials.archived_document WITH (security_barrier) AS
 SELECT d.credential_uuid, d.content, d.media_type, d.byte_size, d.sha256, d.created
@@ -121,6 +127,12 @@ SELECT d.credential_uuid, d.content, d.media_type, d.byte_size, d.sha256, d.crea
  WHERE c.status = 'invalidated';
 COMMENT ON VIEW learning_credentials.archived_document IS
 'The documents of invalidated credentials; for the extension''s owner alone.';
+COMMENT ON COLUMN learning_credentials.archived_document.credential_uuid IS 'The credential it belongs to.';
+COMMENT ON COLUMN learning_credentials.archived_document.content IS 'The file.';
+COMMENT ON COLUMN learning_credentials.archived_document.media_type IS 'Snapshot of the type''s media type.';
+COMMENT ON COLUMN learning_credentials.archived_document.byte_size IS 'Length of the content in bytes.';
+COMMENT ON COLUMN learning_credentials.archived_document.sha256 IS 'SHA-256 of the content.';
+COMMENT ON COLUMN learning_credentials.archived_document.created IS 'When it was made.';
 
 -- ------------------------------------------------------------ history
 -- Fields that are not personal stand in the clear. A personal field stands beside a random salt and

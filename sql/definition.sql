@@ -18,6 +18,7 @@ CREATE TABLE learning_credentials.credential_type (
     modified timestamptz NOT NULL DEFAULT now());
 COMMENT ON TABLE learning_credentials.credential_type IS
 'What a credential is: who gets it (a retrieval function), how its document is made (a generation function), default options.';
+COMMENT ON COLUMN learning_credentials.credential_type.id IS 'Its number.';
 COMMENT ON COLUMN learning_credentials.credential_type.name IS 'The credential''s name, as {credential_type} shows it.';
 COMMENT ON COLUMN learning_credentials.credential_type.retrieval_func IS
 'SCHEMA.retrieve_NAME, see available_functions. Text and not regprocedure, which pg_upgrade refuses.';
@@ -53,8 +54,10 @@ CREATE TABLE learning_credentials.credential_configuration (
 CREATE INDEX ON learning_credentials.credential_configuration (credential_type_id);
 COMMENT ON TABLE learning_credentials.credential_configuration IS
 'Where a credential type applies: one learning context, with its options and its schedule. One that has issued credentials cannot be deleted.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.id IS 'Its number, which issuing functions take.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.learning_context_key IS
 'course-v1:ORG+COURSE+RUN or path-v1:ORG+NUMBER+RUN+GROUP.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.credential_type_id IS 'The type that applies there.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.custom_options IS
 'Laid over the type''s options by merge_options().';
 COMMENT ON COLUMN learning_credentials.credential_configuration.run_as IS

@@ -23,6 +23,7 @@ CREATE UNIQUE INDEX run_queued ON learning_credentials.run (configuration_id) WH
 CREATE INDEX run_running ON learning_credentials.run (configuration_id, id) WHERE status = 'running';
 COMMENT ON TABLE learning_credentials.run IS
 'A pass over one configuration: retrieve, then generate for everyone new. At most one is queued per configuration.';
+COMMENT ON COLUMN learning_credentials.run.id IS 'Its number.';
 COMMENT ON COLUMN learning_credentials.run.configuration_id IS 'What it is a run of.';
 COMMENT ON COLUMN learning_credentials.run.requested_by IS 'The role that asked for it.';
 COMMENT ON COLUMN learning_credentials.run.trigger IS 'call: generate_credentials() or generate_all_credentials(); request: request_run(); schedule: a schedule.';
@@ -57,3 +58,10 @@ SELECT r.id,
                AS elapsed (seconds);
 COMMENT ON VIEW learning_credentials.run_progress IS
 'How far each run is: documents done of total, documents a second, and the time left at that rate.';
+COMMENT ON COLUMN learning_credentials.run_progress.id IS 'The run.';
+COMMENT ON COLUMN learning_credentials.run_progress.configuration_id IS 'What it is a run of.';
+COMMENT ON COLUMN learning_credentials.run_progress.status IS 'As in table run.';
+COMMENT ON COLUMN learning_credentials.run_progress.done IS 'Documents made and attempts that failed.';
+COMMENT ON COLUMN learning_credentials.run_progress.total IS 'Credentials that the run queued.';
+COMMENT ON COLUMN learning_credentials.run_progress.rate IS 'Documents a second since it started; NULL before.';
+COMMENT ON COLUMN learning_credentials.run_progress.time_left IS 'At this rate; NULL unless it is running and has done one.';

@@ -35,6 +35,10 @@ CREATE TYPE learning_credentials.eligibility AS (
     details jsonb);
 COMMENT ON TYPE learning_credentials.eligibility IS
 'A row of a retrieval function: is the user eligible, since when (NULL: unknown), and why. Final: it never gets another attribute.';
+COMMENT ON COLUMN learning_credentials.eligibility.user_id IS 'The user, by the LMS''s number; never NULL.';
+COMMENT ON COLUMN learning_credentials.eligibility.is_eligible IS 'Whether the user gets the credential; NULL counts as false.';
+COMMENT ON COLUMN learning_credentials.eligibility.eligible_since IS 'Since when; NULL: unknown.';
+COMMENT ON COLUMN learning_credentials.eligibility.details IS 'Why: an object, kept with the credential as its evidence; NULL counts as {}.';
 
 -- ------------------------------------------------------------ identifiers and keys
 

@@ -13,6 +13,11 @@ CREATE TABLE learning_credentials.lms_user (
 COMMENT ON TABLE learning_credentials.lms_user IS
 'The people of the LMS. The name on a credential is full_name if not blank, else first and last name, else username.';
 COMMENT ON COLUMN learning_credentials.lms_user.id IS 'The LMS''s own number of the user.';
+COMMENT ON COLUMN learning_credentials.lms_user.username IS 'The account''s name; unique.';
+COMMENT ON COLUMN learning_credentials.lms_user.full_name IS 'The name as the user writes it.';
+COMMENT ON COLUMN learning_credentials.lms_user.first_name IS 'Given name.';
+COMMENT ON COLUMN learning_credentials.lms_user.last_name IS 'Family name.';
+COMMENT ON COLUMN learning_credentials.lms_user.email IS 'Address.';
 COMMENT ON COLUMN learning_credentials.lms_user.is_active IS 'Whether the account is active. Retrieval asks for an active enrolment, not for this.';
 COMMENT ON COLUMN learning_credentials.lms_user.can_login IS 'Whether the user has a usable password.';
 
@@ -25,6 +30,7 @@ CREATE TABLE learning_credentials.lms_context (
 COMMENT ON TABLE learning_credentials.lms_context IS
 'Courses and Learning Paths. The name on a credential is certificate_name if not blank, else display_name, else the key.';
 COMMENT ON COLUMN learning_credentials.lms_context.key IS 'course-v1:ORG+COURSE+RUN or path-v1:ORG+NUMBER+RUN+GROUP.';
+COMMENT ON COLUMN learning_credentials.lms_context.display_name IS 'The name as the LMS shows it.';
 COMMENT ON COLUMN learning_credentials.lms_context.certificate_name IS 'The name as it stands on a certificate; may hold a line break.';
 COMMENT ON COLUMN learning_credentials.lms_context.invite_only IS 'Whether only members see a Learning Path.';
 
@@ -37,6 +43,9 @@ CREATE TABLE learning_credentials.lms_path_step (
     CONSTRAINT path_key_form CHECK (learning_credentials.learning_context_kind(path_key) = 'path'),
     CONSTRAINT course_key_form CHECK (learning_credentials.learning_context_kind(course_key) = 'course'));
 COMMENT ON TABLE learning_credentials.lms_path_step IS 'The courses of a Learning Path, in order.';
+COMMENT ON COLUMN learning_credentials.lms_path_step.path_key IS 'The Learning Path.';
+COMMENT ON COLUMN learning_credentials.lms_path_step.course_key IS 'The course that is a step of it.';
+COMMENT ON COLUMN learning_credentials.lms_path_step.position IS 'Its place; steps follow each other in ascending order.';
 
 CREATE TABLE learning_credentials.lms_enrollment (
     context_key text NOT NULL,
@@ -45,6 +54,9 @@ CREATE TABLE learning_credentials.lms_enrollment (
     PRIMARY KEY (context_key, user_id));
 CREATE INDEX ON learning_credentials.lms_enrollment (user_id);
 COMMENT ON TABLE learning_credentials.lms_enrollment IS 'Who is, or was, enrolled in a course or a Learning Path.';
+COMMENT ON COLUMN learning_credentials.lms_enrollment.context_key IS 'The course or Learning Path.';
+COMMENT ON COLUMN learning_credentials.lms_enrollment.user_id IS 'The user.';
+COMMENT ON COLUMN learning_credentials.lms_enrollment.is_active IS 'Whether the enrolment counts. Whoever left stays with false.';
 
 CREATE TABLE learning_credentials.lms_grading_policy (
     course_key text NOT NULL,
@@ -53,6 +65,9 @@ CREATE TABLE learning_credentials.lms_grading_policy (
     PRIMARY KEY (course_key, assignment_type));
 COMMENT ON TABLE learning_credentials.lms_grading_policy IS
 'The graded categories of a course and their weights, fractions of 1.';
+COMMENT ON COLUMN learning_credentials.lms_grading_policy.course_key IS 'The course.';
+COMMENT ON COLUMN learning_credentials.lms_grading_policy.assignment_type IS 'The category, such as Homework.';
+COMMENT ON COLUMN learning_credentials.lms_grading_policy.weight IS 'Its share of the total, a fraction of 1.';
 
 CREATE TABLE learning_credentials.lms_subsection_grade (
     course_key text NOT NULL,
@@ -64,6 +79,10 @@ CREATE TABLE learning_credentials.lms_subsection_grade (
     graded_at timestamptz,
     PRIMARY KEY (course_key, user_id, subsection_key));
 COMMENT ON TABLE learning_credentials.lms_subsection_grade IS 'Points of a user in a graded subsection.';
+COMMENT ON COLUMN learning_credentials.lms_subsection_grade.course_key IS 'The course.';
+COMMENT ON COLUMN learning_credentials.lms_subsection_grade.user_id IS 'The user.';
+COMMENT ON COLUMN learning_credentials.lms_subsection_grade.assignment_type IS 'The category of the subsection.';
+COMMENT ON COLUMN learning_credentials.lms_subsection_grade.subsection_key IS 'The subsection; any text that is unique in the course.';
 COMMENT ON COLUMN learning_credentials.lms_subsection_grade.earned IS 'Points earned.';
 COMMENT ON COLUMN learning_credentials.lms_subsection_grade.possible IS 'Points that could be earned.';
 COMMENT ON COLUMN learning_credentials.lms_subsection_grade.graded_at IS 'When it was graded; NULL: unknown.';
@@ -75,6 +94,8 @@ CREATE TABLE learning_credentials.lms_course_completion (
     updated_at timestamptz,
     PRIMARY KEY (course_key, user_id));
 COMMENT ON TABLE learning_credentials.lms_course_completion IS 'How much of a course a user has completed.';
+COMMENT ON COLUMN learning_credentials.lms_course_completion.course_key IS 'The course.';
+COMMENT ON COLUMN learning_credentials.lms_course_completion.user_id IS 'The user.';
 COMMENT ON COLUMN learning_credentials.lms_course_completion.percent IS 'A fraction of 1, despite its name.';
 COMMENT ON COLUMN learning_credentials.lms_course_completion.updated_at IS 'When it last changed; NULL: unknown.';
 
