@@ -43,9 +43,18 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# apt ARGUMENT...: apt-get without questions, and without a word unless it fails
 apt() {
-    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-        apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" >&2
+    local log
+    log=$(mktemp)
+    if ! as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1
+    then
+        cat "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
 }
 
 updated=
@@ -85,7 +94,7 @@ allow_cluster() {
 }
 
 install_packages() {
-    local major missing
+    local major='' missing
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
         die "this is not Debian or Ubuntu; have a PostgreSQL server with headers and the likes of ${packages[*]}"
     if [ -n "${PG_CONFIG:-}" ]; then
@@ -108,7 +117,7 @@ install_packages() {
     say "installing: ${missing[*]}"
     update_lists
     trap allow_cluster EXIT
-    forbid_cluster
+    case " ${missing[*]} " in *" postgresql-$major "*) forbid_cluster ;; esac
     apt install --no-install-recommends -y "${missing[@]}" || die "could not install: ${missing[*]}"
     allow_cluster
     trap - EXIT
@@ -124,7 +133,7 @@ may_install() {
 
 # ---- a place to work --------------------------------------------------------------------------
 
-work= child=
+work='' child=''
 
 # Ends what still runs in the work folder, by the process numbers that the servers left there.
 clean_up() {
