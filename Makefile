@@ -32,9 +32,11 @@ OBJS = \
 	src/pdf/layout.o \
 	src/pdf/placeholder.o \
 	src/pdf/qr.o \
+	src/pdf/scan.o \
 	src/pdf/seal.o \
 	src/pdf/syntax.o \
 	src/pdf/template.o \
+	src/pdf/template_objects.o \
 	src/pdf/template_read.o \
 	src/pdf/typeset.o \
 	src/pdf/unicode.o
