@@ -320,7 +320,7 @@ UPDATE learning_credentials.lms_user
 INSERT INTO learning_credentials.lms_context (key, display_name, certificate_name) VALUES
     (:'navigation', 'NAV101 Celestial Navigation', 'Celestial Navigation'),
     (:'statistics', 'STAT120 Reasoning with Data', E'Reasoning with Data:\nFrom Observation to Evidence'),
-    (:'path', 'The Observer''s Path', '');
+    (:'path', 'The Observer’s Path', '');
 
 INSERT INTO learning_credentials.lms_path_step (path_key, course_key, position) VALUES
     (:'path', :'navigation', 1),

@@ -7,16 +7,16 @@ CREATE TEMPORARY TABLE layout AS SELECT jsonb $${
     "date_format": "d MMMM yyyy",
     "defaults": {"font": ["eb-garamond"], "color": "#33322e"},
     "text_elements": {
-        "title":    {"y": 403, "size": 38, "text": "Certificate of {credential_type}"},
+        "title":    {"y": 405, "size": 33, "text": "Certificate of {credential_type}"},
         "intro":    {"y": 348, "size": 15, "font": "eb-garamond-italic", "text": "This certifies that"},
-        "name":     {"y": 301, "size": 40, "min_size": 22, "max_width": 600},
-        "phrase":   {"y": 265, "size": 15, "font": "eb-garamond-italic", "text": "has completed the course"},
-        "context":  {"y": 229, "size": 25, "min_size": 20, "max_width": 480, "line_height": 1.15},
+        "name":     {"y": 298, "size": 44, "min_size": 24, "max_width": 600},
+        "phrase":   {"y": 262, "size": 15, "font": "eb-garamond-italic", "text": "has completed the course"},
+        "context":  {"y": 227, "size": 25, "min_size": 20, "max_width": 480, "line_height": 1.15},
         "date":     {"x": 321, "y": 112, "size": 14, "max_width": 150},
         "when":     {"x": 321, "y": 93, "size": 7, "char_space": 1.2, "uppercase": true, "text": "Date of issue"},
         "director": {"x": 521, "y": 93, "size": 7, "char_space": 1.2, "uppercase": true, "text": "Director of Studies"},
         "verify":   {"x": 143, "y": 92, "size": 7, "char_space": 1.2, "uppercase": true, "text": "Scan to verify"},
-        "code":     {"x": 143, "y": 82, "size": 6.5, "max_width": 130, "text": "{verify_uuid}"}
+        "code":     {"x": 143, "y": 82, "size": 5.6, "font": "Helvetica", "max_width": 130, "text": "{verify_uuid}"}
     },
     "qr_codes": [{"x": 105, "y": 100, "size": 76}]
 }$$ AS a4;
@@ -25,7 +25,7 @@ CREATE TEMPORARY TABLE layout AS SELECT jsonb $${
 ALTER TABLE layout ADD letter jsonb;
 UPDATE layout SET letter = learning_credentials.merge_options(a4, $${
     "text_elements": {
-        "title": {"y": 409}, "date": {"x": 296}, "when": {"x": 296}, "director": {"x": 496}
+        "title": {"y": 411}, "date": {"x": 296}, "when": {"x": 296}, "director": {"x": 496}
     }
 }$$);
 
@@ -48,7 +48,7 @@ SELECT 'Achievement', 'learning_credentials.retrieve_subsection_grades', 'learni
         "title":  {"color": "#1f4d3f"},
         "name":   {"color": "#1f4d3f"},
         "phrase": {"text": "has passed the examinations of the course"},
-        "grade":  {"y": 172, "size": 13, "text": "with a final grade of {evidence.current_grades.total} out of 100"}
+        "grade":  {"y": 168, "size": 13, "text": "with a final grade of {evidence.current_grades.total} out of 100"}
     }
 }$$) FROM layout
 UNION ALL
@@ -60,7 +60,7 @@ SELECT 'Pathway', 'learning_credentials.retrieve_completions_and_grades', 'learn
     "text_elements": {
         "title":  {"color": "#6b1f2e", "text": "Learning Path Diploma"},
         "name":   {"color": "#6b1f2e"},
-        "phrase": {"text": "has walked to its end"}
+        "phrase": {"text": "has completed the Learning Path"}
     }
 }$$) FROM layout;
 
@@ -81,6 +81,6 @@ SELECT c.key, t.id, true, c.options::jsonb
             }
         },
         "text_elements": {
-            "steps": {"y": 186, "size": 13, "text": "with the courses Celestial Navigation and Reasoning with Data"}
+            "steps": {"y": 190, "size": 13, "text": "with the courses Celestial Navigation and Reasoning with Data"}
         }
     }$$)) AS c (key, type, options) ON c.type = t.name;

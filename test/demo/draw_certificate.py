@@ -434,13 +434,13 @@ def certificate(page, accent, lettering):
     out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%spt" height="%spt" viewBox="0 0 %s %s">' % (
         width, height, width, height), '<title>Certificate of the Meridian Open Academy</title>']
     # Behind the text, pale enough to write on.
-    tint, y = mix(GOLD, 0.26), height / 2 + 21
-    out.append(stroke(globe(x, y, 138, math.radians(24)), tint, 0.4))
-    for r in (138, 142, 154):
+    tint, y = mix(GOLD, 0.26), height - 250
+    out.append(stroke(globe(x, y, 116, math.radians(24)), tint, 0.4))
+    for r in (116, 119, 130):
         out.append(circle(x, y, r, 'none', tint, 0.5))
     out.append(stroke(''.join('M%sL%s' % (
-        pair((x + 142 * math.sin(a), y - 142 * math.cos(a))), pair((x + b * math.sin(a), y - b * math.cos(a))))
-        for a, b in ((TAU * i / 180, 154 if i % 15 == 0 else 150 if i % 5 == 0 else 147) for i in range(180))),
+        pair((x + 119 * math.sin(a), y - 119 * math.cos(a))), pair((x + b * math.sin(a), y - b * math.cos(a))))
+        for a, b in ((TAU * i / 180, 130 if i % 15 == 0 else 126 if i % 5 == 0 else 123) for i in range(180))),
         tint, 0.4))
     out += frame(page, accent)
 
