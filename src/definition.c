@@ -97,15 +97,19 @@ row_changes(const Row *row, const char *column)
 	return strcmp(old_value, new_value) != 0;
 }
 
-/* Refuses a writer who could not act as the role. */
+/*
+ * Refuses a writer who could not act as the role. A role that does not exist (any more) can not be
+ * named; where it stands already, the extension's owner may go on, to name another.
+ */
 static void
-check_writer_may_be(const char *role, const char *what)
+check_writer_may_be(const char *role, bool naming, const char *what)
 {
 	Oid role_id = get_role_oid(role, true);
 
 	if (!OidIsValid(role_id))
 	{
-		if (lc_restoring())
+		if (lc_restoring() ||
+			(!naming && has_privs_of_role(GetUserId(), lc_extension_owner())))
 			return;
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role \"%s\" does not exist", role),
@@ -148,7 +152,7 @@ check_writer_of_configurations(int64 type_id)
 	}
 	lc_act_as_before(&before);
 	for (i = 0; i < rows; i++)
-		check_writer_may_be(roles[i], psprintf("The type's configuration in \"%s\"", keys[i]));
+		check_writer_may_be(roles[i], false, psprintf("The type's configuration in \"%s\"", keys[i]));
 	lc_spi_finish();
 }
 
@@ -227,11 +231,12 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 	if (run_as == NULL || key == NULL || no_type || no_options)
 		return PointerGetDatum(row.new_row);
 
-	check_writer_may_be(run_as, psprintf("The configuration in \"%s\"", key));
+	check_writer_may_be(run_as, row.old_row == NULL || row_changes(&row, "run_as"),
+						psprintf("The configuration in \"%s\"", key));
 	/* Whose configuration it was, is asked too: else anyone could take it over. */
 	if (row_changes(&row, "run_as"))
 		check_writer_may_be(SPI_getvalue(row.old_row, row.desc, SPI_fnumber(row.desc, "run_as")),
-							psprintf("The configuration in \"%s\"", key));
+							false, psprintf("The configuration in \"%s\"", key));
 	if (!lc_restoring() &&
 		(row.old_row == NULL || row_changes(&row, "custom_options") ||
 		 row_changes(&row, "credential_type_id")))

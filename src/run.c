@@ -34,15 +34,16 @@ PG_FUNCTION_INFO_V1(lc_generate_credentials);
 PG_FUNCTION_INFO_V1(lc_generate_all_credentials);
 PG_FUNCTION_INFO_V1(lc_request_run);
 
-/* What a run's retrieval found, and what is collected to be queued next. */
+/* A run's retrieval: what it is of, and what it found. */
 typedef struct Enqueue
 {
-	const LcConfiguration *configuration;
+	int64 configuration_id;
+	LcConfiguration *configuration;
 	int64 run_id;
 	int64 seen;
 	int64 eligible;
 	int64 queued;
-	ErrorData *error;			/* of the retrieval; NULL: none */
+	ErrorData *error;			/* why there is no run, or no retrieval; NULL: none */
 } Enqueue;
 
 /* ---------------------------------------------------------------- steps of a transaction each */
@@ -117,22 +118,47 @@ enqueue_eligible(const LcEligibility *rows, int count, void *argument)
 								enqueue->run_id, NULL, NULL, NULL);
 }
 
+/*
+ * Until the retrieval's transaction ends nobody else retrieves for the configuration, which would
+ * queue the same users in another order and deadlock, and nobody ends the run as one with nothing
+ * left to do.
+ */
+static void
+lock_run(int64 run_id)
+{
+	static LcStatement lock = {
+		.sql = "SELECT FROM learning_credentials.credential_configuration c"
+			   "  JOIN learning_credentials.run r ON r.configuration_id = c.id"
+			   " WHERE r.id = $1 FOR NO KEY UPDATE",
+		.types = { INT8OID }
+	};
+	Datum values[] = { Int64GetDatum(run_id) };
+
+	lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT);
+}
+
 /* Runs in a subtransaction: what cannot be retrieved queues nothing. */
 static void
 retrieve_and_enqueue(void *argument)
 {
 	Enqueue *enqueue = argument;
 
+	enqueue->configuration = lc_configuration_load(enqueue->configuration_id);
 	(void) lc_callable_for(enqueue->configuration, LC_GENERATION);
 	lc_retrieve(enqueue->configuration, NULL, enqueue_eligible, enqueue);
 }
 
 /*
- * Makes the configuration's queued run, or else a new one, a running one, and returns its id.
+ * Makes the configuration's queued run, or else a new one, a running one. Runs in a subtransaction:
+ * where there is no configuration (any more) there is no run.
  */
-static int64
-start_run(int64 configuration_id)
+static void
+start_run(void *argument)
 {
+	static LcStatement mark = {
+		.sql = "UPDATE learning_credentials.credential_configuration SET last_run_at = now() WHERE id = $1",
+		.types = { INT8OID }
+	};
 	static LcStatement take_queued = {
 		.sql = "UPDATE learning_credentials.run SET status = 'running', started = clock_timestamp()"
 			   " WHERE configuration_id = $1 AND status = 'queued' RETURNING id",
@@ -143,22 +169,18 @@ start_run(int64 configuration_id)
 			   " VALUES ($1, $2, 'call', 'running', clock_timestamp()) RETURNING id",
 		.types = { INT8OID, NAMEOID }
 	};
-	static LcStatement mark = {
-		.sql = "UPDATE learning_credentials.credential_configuration SET last_run_at = now() WHERE id = $1",
-		.types = { INT8OID }
-	};
+	Enqueue *enqueue = argument;
 	Datum values[2];
 	bool isnull;
-	int64 id;
 
-	values[0] = Int64GetDatum(configuration_id);
+	(void) lc_configuration_load(enqueue->configuration_id);	/* error when there is none */
+	values[0] = Int64GetDatum(enqueue->configuration_id);
 	values[1] = DirectFunctionCall1(namein,
 									CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
+	lc_spi_execute(&mark, values, NULL, SPI_OK_UPDATE);
 	if (lc_spi_execute(&take_queued, values, NULL, SPI_OK_UPDATE_RETURNING) == 0)
 		lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING);
-	id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
-	lc_spi_execute(&mark, values, NULL, SPI_OK_UPDATE);
-	return id;
+	enqueue->run_id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
 }
 
 /* Writes down what the retrieval of a run found. */
@@ -167,7 +189,8 @@ record_retrieval(const Enqueue *enqueue)
 {
 	static LcStatement found = {
 		.sql = "UPDATE learning_credentials.run"
-			   "   SET seen = $2, eligible = $3, queued = $4, existing = $3 - $4 WHERE id = $1",
+			   "   SET status = 'running', finished = NULL,"
+			   "       seen = $2, eligible = $3, queued = $4, existing = $3 - $4 WHERE id = $1",
 		.types = { INT8OID, INT8OID, INT8OID, INT8OID }
 	};
 	static LcStatement failed = {
@@ -207,15 +230,21 @@ count_batch(int64 run_id, const LcIssued *issued)
 }
 
 /*
- * Ends a run whose queue is empty. A row that is still "generating" is in another session's hands,
- * and that session will come here too.
+ * Ends a run whose queue is empty. A run that is locked is in the hands of another session, which
+ * will come here too. The lock comes first, by a statement of its own: so the other one sees all
+ * that was committed before it.
  */
 static void
 end_run(int64 run_id)
 {
+	static LcStatement lock = {
+		.sql = "SELECT FROM learning_credentials.run WHERE id = $1 AND status = 'running'"
+			   " FOR NO KEY UPDATE SKIP LOCKED",
+		.types = { INT8OID }
+	};
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.run SET status = 'finished', finished = clock_timestamp()"
-			   " WHERE id = $1 AND status = 'running'"
+			   " WHERE id = $1"
 			   "   AND NOT EXISTS (SELECT FROM learning_credentials.credential c"
 			   "                    WHERE c.run_id = $1 AND c.status = 'generating')",
 		.types = { INT8OID },
@@ -223,33 +252,43 @@ end_run(int64 run_id)
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
 
-	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+	if (lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT) > 0)
+		lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
-/* Issues all that a run has queued, a batch a transaction. */
+/*
+ * Issues all that a run has queued, a batch a transaction. Each batch reads the configuration anew:
+ * whose rights it has and what its options are is decided by what stands there now.
+ */
 static void
-work_off(const LcConfiguration *configuration, int64 run_id)
+work_off(int64 configuration_id, int64 run_id)
 {
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "step of a run", ALLOCSET_DEFAULT_SIZES);
 	pg_uuid_t position = { { 0 } };
-	LcIssued issued;
-	LcIdentity before;
+	bool claimed;
 
-	for (;;)
+	do
 	{
-		bool claimed;
+		MemoryContext old;
+		LcIdentity before;
+		LcIssued issued;
 
 		CHECK_FOR_INTERRUPTS();
 		begin_step(&before);
-		claimed = lc_issue(configuration, run_id, &position, lc_batch_size, true, &issued);
+		old = MemoryContextSwitchTo(context);
+		claimed = lc_issue(lc_configuration_load(configuration_id), run_id, &position, lc_batch_size,
+						   true, &issued);
 		if (claimed)
 			count_batch(run_id, &issued);
 		else
 			end_run(run_id);
-		commit_step(&before);
-		if (!claimed)
-			break;
 		position = issued.last;
-	}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+		commit_step(&before);
+	} while (claimed);
+	MemoryContextDelete(context);
 }
 
 /* The configuration's runs that have not ended, oldest first, allocated in the caller's context. */
@@ -278,32 +317,32 @@ running_runs(int64 configuration_id, int *count)
 
 /*
  * One run of a configuration, from retrieval to the last document, and what earlier runs left
- * behind. Commits. Returns the error of the retrieval, in the current context, or NULL.
+ * behind. Commits. Returns why there was no retrieval, in the current context, or NULL.
  */
 static ErrorData *
 run_configuration(int64 configuration_id)
 {
-	Enqueue enqueue = { 0 };
-	LcConfiguration *configuration;
+	Enqueue enqueue = { .configuration_id = configuration_id };
 	int64 *runs;
 	int count;
 	int i;
 	LcIdentity before;
 
 	begin_step(&before);
-	configuration = lc_configuration_load(configuration_id);
-	enqueue.configuration = configuration;
-	enqueue.run_id = start_run(configuration_id);
+	enqueue.error = lc_attempt(start_run, &enqueue);
 	commit_step(&before);
+	if (enqueue.error != NULL)
+		return enqueue.error;
 
 	begin_step(&before);
+	lock_run(enqueue.run_id);
 	enqueue.error = lc_attempt(retrieve_and_enqueue, &enqueue);
 	record_retrieval(&enqueue);
 	runs = running_runs(configuration_id, &count);
 	commit_step(&before);
 
 	for (i = 0; i < count; i++)
-		work_off(configuration, runs[i]);
+		work_off(configuration_id, runs[i]);
 	return enqueue.error;
 }
 
