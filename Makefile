@@ -24,11 +24,13 @@ OBJS = \
 	src/verification.o \
 	src/pdf/base14.o \
 	src/pdf/canvas.o \
+	src/pdf/cff.o \
 	src/pdf/elements.o \
 	src/pdf/flate.o \
 	src/pdf/font.o \
 	src/pdf/generate_pdf.o \
 	src/pdf/image.o \
+	src/pdf/itemize.o \
 	src/pdf/layout.o \
 	src/pdf/placeholder.o \
 	src/pdf/qr.o \

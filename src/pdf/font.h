@@ -23,7 +23,6 @@ typedef struct LcFont
 	hb_face_t *outlines;		/* only what is embedded: for cutting */
 	int units_per_em;
 	bool is_cff;				/* else TrueType */
-	bool is_cid_keyed;			/* a CFF whose glyphs have CIDs, not names */
 	bool whole;					/* must not be cut (OS/2 fsType) */
 	char *descriptor;			/* entries of the font descriptor but for name and file */
 } LcFont;

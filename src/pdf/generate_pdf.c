@@ -77,7 +77,7 @@ typedef struct Setting
 	const char *locale;
 } Setting;
 
-/* Shapes a piece of text without the spaces around it, which would push it off its place. */
+/* Shapes a piece of text. */
 static LcMeasured
 measure(void *argument, const char *text, Size length)
 {
@@ -85,13 +85,6 @@ measure(void *argument, const char *text, Size length)
 	LcMeasured measured;
 	LcLine *line;
 
-	while (length > 0 && text[0] == ' ')
-	{
-		text++;
-		length--;
-	}
-	while (length > 0 && text[length - 1] == ' ')
-		length--;
 	line = lc_typeset_line(setting->typesetter, setting->style, text, length);
 	lc_typeset_extent(line, &measured.em, &measured.fixed);
 	measured.line = line;

@@ -64,11 +64,17 @@ add_line(LcLayout *layout, int *capacity, const char *text, Size length, const L
 	layout->widest = Max(layout->widest, line->width);
 }
 
-/* The white space that a break may leave out: what stands before "end" down to "start". */
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* "end" without the white space before it, down to "start". */
 static int
 trim_end(const char *text, int start, int end)
 {
-	while (end > start && (text[end - 1] == ' ' || text[end - 1] == '\t'))
+	while (end > start && is_space(text[end - 1]))
 		end--;
 	return end;
 }
@@ -222,6 +228,12 @@ lc_layout_fit(const LcLayoutInput *input, LcLayout *layout)
 		double size;
 
 		CHECK_FOR_INTERRUPTS();
+		while (length > 0 && is_space(start[0]))
+		{
+			start++;
+			length--;
+		}
+		length = trim_end(start, 0, (int) length);
 		if (count == allocated)
 		{
 			allocated *= 2;

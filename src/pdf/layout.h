@@ -53,7 +53,7 @@ typedef struct LcLayout
 /*
  * Fits the text. Each of its lines stays a line if at some size from input->size down to min_size the
  * widest of them fits; else those that do not fit at min_size are broken into as few lines as possible,
- * about equally long. White space at a break is left out. False when a piece without opportunity to break
+ * about equally long. White space at the ends of lines is left out. False when a piece without opportunity to break
  * is too wide at min_size (layout->widest is the widest line's width then), or when there are more than
  * max_lines; layout holds the lines as far as they could be made.
  */

@@ -1,0 +1,16 @@
+/*
+ * pdf/cff.h
+ *		CFF font programs: which glyph has which CID.
+ */
+#ifndef LC_CFF_H
+#define LC_CFF_H
+
+#include "postgres.h"
+
+/*
+ * The CID of every glyph of a CFF font program, palloc'd; NULL when the program is not CID-keyed: then
+ * glyphs are addressed by their numbers (ISO 32000-1, 9.7.4.2). Raises 22023 when it cannot be read.
+ */
+extern uint16 *lc_cff_cids(const uint8 *data, Size length);
+
+#endif							/* LC_CFF_H */
