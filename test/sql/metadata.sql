@@ -4,10 +4,9 @@
 SET client_min_messages = warning;
 BEGIN;
 
--- ------------------------------------------------------------ an anonymous role with the least rights
+-- ------------------------------------------------------------ an anonymous role
 CREATE ROLE anonymous_reader;
-GRANT USAGE ON SCHEMA learning_credentials_api TO anonymous_reader;
-GRANT SELECT ON learning_credentials_api.metadata TO anonymous_reader;
+SELECT learning_credentials.grant_access('anonymous_reader', 'verifier');
 
 -- What a probe is answered: the number of rows, or the error.
 CREATE FUNCTION pg_temp.answer(probe text) RETURNS text LANGUAGE plpgsql AS $$
