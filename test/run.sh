@@ -1,6 +1,6 @@
 #!/bin/bash
 # run.sh: everything that can fail, counted. Called by with_packages.sh in a copy of the checkout with
-# PG_CONFIG, TREE (where the private tree goes) and OUT (what is kept: logs of failures).
+# PG_CONFIG, TREE (where the private tree goes), SOCKETS and OUT (what is kept: logs of failures).
 #
 # The last line is "N passed, N failed": regression tests, isolation specs and TAP assertions. The exit
 # status is 0 only if none failed and each kind ran.

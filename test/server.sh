@@ -1,7 +1,7 @@
 # server.sh: a private PostgreSQL server for a stage; to be sourced by bash. Needs PG_CONFIG, of any
-# installation, and TREE, a folder to make the private tree in.
+# installation, TREE, a folder to make the private tree in, and SOCKETS, a folder with a short path.
 #
-# The server listens on a socket in a folder of its own and on no address, so it cannot meet another.
+# The server listens on a socket in that folder and on no address, so it cannot meet another.
 
 # build_extension: the private tree with the extension in it; PG_CONFIG is the tree's afterwards
 build_extension() {
@@ -13,9 +13,8 @@ build_extension() {
 start_server() {
     local bindir
     bindir=$("$PG_CONFIG" --bindir)
-    export PATH="$bindir:$PATH" PGUSER=postgres PGPORT=54329 PGHOST
-    unset PGDATABASE PGSERVICE PGOPTIONS PGPASSWORD PGSSLMODE
-    PGHOST=$(mktemp -d /tmp/lc-socket.XXXXXX)       # short: a socket's path has at most 107 bytes
+    export PATH="$bindir:$PATH" PGUSER=postgres PGHOST=$SOCKETS PGPORT=54329
+    unset PGDATABASE PGHOSTADDR PGSERVICE PGOPTIONS PGPASSWORD PGSSLMODE
     server_data=$TREE/data
     trap stop_server EXIT
     initdb --pgdata="$server_data" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
@@ -27,5 +26,4 @@ start_server() {
 
 stop_server() {
     pg_ctl --pgdata="$server_data" --silent --mode=fast stop 2>/dev/null || true
-    rm -rf "$PGHOST"
 }

@@ -133,7 +133,7 @@ may_install() {
 
 # ---- a place to work --------------------------------------------------------------------------
 
-work='' child=''
+work='' sockets='' child=''
 
 # Ends what still runs in the work folder, by the process numbers that the servers left there.
 clean_up() {
@@ -146,7 +146,7 @@ clean_up() {
             while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
         fi
     done < <(find "$work" -name postmaster.pid 2>/dev/null)
-    rm -rf "$work"
+    rm -rf "$work" "$sockets"
 }
 
 stop() {
@@ -163,7 +163,8 @@ as_worker() {
     local status=0
     set -m
     if [ "$(id -u)" = 0 ]; then
-        runuser -u postgres -- env HOME="$work" PG_CONFIG="$PG_CONFIG" "$@" </dev/null &
+        setpriv --reuid=postgres --regid=postgres --init-groups \
+            env HOME="$work" USER=postgres LOGNAME=postgres PG_CONFIG="$PG_CONFIG" "$@" </dev/null &
     else
         PG_CONFIG="$PG_CONFIG" "$@" </dev/null &
     fi
@@ -185,13 +186,14 @@ else
     mkdir -p "$checkout/build" || die "$checkout is not writable"
     work=$(mktemp -d "$checkout/build/$stage.XXXXXX")
 fi
+sockets=$(mktemp -d /tmp/lc-sockets.XXXXXX)     # short: a socket's path has at most 107 bytes
 mkdir "$work/checkout" "$work/out"
 tar -C "$checkout" --exclude=./.git --exclude=./build --exclude=./demo-output --exclude='*.o' \
     --exclude='*.bc' --exclude='*.so' --exclude=./results --exclude=./tmp_check -cf - . |
     tar -C "$work/checkout" --no-same-owner -xf -
 if [ "$(id -u)" = 0 ]; then
     chmod 755 "$work"
-    chown -R postgres: "$work"
+    chown -R postgres: "$work" "$sockets"
 fi
 
 # ---- the stage --------------------------------------------------------------------------------
@@ -199,7 +201,7 @@ fi
 # What the script leaves in OUT is handed to the owner of the checkout: build/ or, for the demo, demo-output/.
 cd "$work/checkout"
 status=0
-as_worker env OUT="$work/out" TREE="$work/tree" MAKEFLAGS= "$script" || status=$?
+as_worker env OUT="$work/out" TREE="$work/tree" SOCKETS="$sockets" TMPDIR="$sockets" MAKEFLAGS= "$script" || status=$?
 
 result=$checkout/build/$stage
 [ "$stage" != demo ] || result=$checkout/demo-output

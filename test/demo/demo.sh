@@ -1,6 +1,6 @@
 #!/bin/bash
 # demo.sh: a small academy from its course data to verified certificates. Called by with_packages.sh in
-# a copy of the checkout with PG_CONFIG, TREE (where the private tree goes) and OUT (what is kept).
+# a copy of the checkout with PG_CONFIG, TREE (where the private tree goes), SOCKETS and OUT (what is kept).
 set -euo pipefail
 . test/server.sh
 
