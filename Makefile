@@ -60,13 +60,17 @@ SQL_PARTS = \
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 # Tests by name: a list that comes up empty would pass. Names must differ from those in SQL_PARTS,
-# because pg_regress looks into sql/ first.
-REGRESS =
+# because pg_regress looks into sql/ first. All share a database in which the first makes the extension.
+REGRESS = \
+	setup \
+	metadata \
+	retrieval_cases
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION =
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
-PROVE_TESTS =
+PROVE_TESTS = \
+	test/t/040_bisecting.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
