@@ -25,7 +25,7 @@ Options:
     align: left, center (default), right, start or end (left and right; in right-to-left text the reverse)
     size: of the font (default 12)
     min_size: how far a text that is too wide may shrink before it is wrapped (default half of size)
-    max_width: the width that the text may take (default: what leaves a twelfth of the page's width free at the edges); a text that fits neither shrunk nor wrapped is an error
+    max_width: the width that the text may take (default: what leaves a twelfth of the page's width free at the edges, or half of the way there if that is less); a text that fits neither shrunk nor wrapped is an error
     font: slug of a font asset, name of a built-in font (Helvetica, Times-Roman, Courier and their bold and italic kinds), or a list of them, tried in turn (default Helvetica)
     color: of the text (default #000)
     char_space: added between characters (default 0)

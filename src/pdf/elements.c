@@ -649,13 +649,11 @@ lc_element_x(const LcTextElement *element, double page_width, bool rtl)
 	}
 }
 
-/* From x to an edge at "distance", less the margin unless x lies in it. */
+/* What a text may take on its way from x to an edge at "distance". */
 static double
 room(double distance, double page_width)
 {
-	double margin = page_width * MARGIN;
-
-	return distance > margin + TOLERANCE ? distance - margin : distance;
+	return distance - Min(page_width * MARGIN, distance / 2);
 }
 
 double

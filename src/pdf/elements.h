@@ -122,7 +122,7 @@ extern LcAlign lc_element_align(const LcTextElement *element, bool rtl);
 
 /*
  * The width that a text may take: its max_width, else what leaves a twelfth of the page's width free at
- * each edge towards which it grows (or all there is, when x itself lies in that margin).
+ * each edge towards which it grows, or half of the way there if that is less.
  */
 extern double lc_element_max_width(const LcTextElement *element, double page_width, bool rtl);
 

@@ -79,7 +79,7 @@ SELECT options, pg_temp.on_blank(options) FROM (VALUES
     ('{"text_elements": {}}'),
     ('{"images": []}'),
     ('{"qr_codes": []}'),
-    ('{"locale": "de"}'), ('{"locale": "pt-BR"}'), ('{"locale": "tr_TR"}'),
+    ('{"locale": "de"}'), ('{"locale": "pt-BR"}'), ('{"locale": "it_IT"}'),
     ('{"date_format": "full"}'), ('{"date_format": "d MMMM yyyy"}'),
     ('{"time_zone": "Pacific/Auckland"}'),
     ('{"protection": "none"}'), ('{"protection": "encrypt"}'),
