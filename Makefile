@@ -63,6 +63,9 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 # because pg_regress looks into sql/ first. All share a database in which the first makes the extension.
 REGRESS = \
 	setup \
+	merging \
+	pdf_options \
+	validation \
 	metadata \
 	retrieval_cases
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
@@ -70,6 +73,7 @@ ISOLATION =
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
 PROVE_TESTS = \
+	test/t/030_documents.pl \
 	test/t/040_bisecting.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
