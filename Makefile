@@ -63,6 +63,7 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 # because pg_regress looks into sql/ first. All share a database in which the first makes the extension.
 REGRESS = \
 	setup \
+	definitions \
 	merging \
 	pdf_options \
 	validation \

@@ -107,11 +107,12 @@ name_in_schema(Oid schema, const char *name)
 	return found;
 }
 
-/* The schemas in which a name is looked for. */
+/* The schemas in which a name is looked for; no temporary ones, whose functions end with their session. */
 static List *
 schemas_for(const char *schema)
 {
 	List *schemas = NIL;
+	ListCell *cell;
 
 	if (schema == NULL)
 	{
@@ -125,6 +126,9 @@ schemas_for(const char *schema)
 		if (OidIsValid(oid))
 			schemas = list_make1_oid(oid);
 	}
+	foreach (cell, schemas)
+		if (isAnyTempNamespace(lfirst_oid(cell)))
+			schemas = foreach_delete_current(schemas, cell);
 	return schemas;
 }
 

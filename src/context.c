@@ -94,8 +94,9 @@ lc_context_kind(const char *key)
 	if (parts != kinds[kind].parts)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the learning context key \"%s\" has %d parts instead of %d", key, parts,
-						kinds[kind].parts),
+				 errmsg_plural("the learning context key \"%s\" has %d part instead of %d",
+							   "the learning context key \"%s\" has %d parts instead of %d", parts, key,
+							   parts, kinds[kind].parts),
 				 errdetail("The form is %s.", kinds[kind].form)));
 	return (LcContextKind) kind;
 }
