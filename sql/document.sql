@@ -10,7 +10,7 @@ $$The document of a credential: one page of PDF, its design from a PDF asset, it
 
 Lengths are points (1/72 inch); x and y count from the bottom left of the page as a viewer shows it. Colors are "#rgb" or "#rrggbb", "#" optional. null stands for an option that is not set. Top-level options that are not known are ignored, because the retrieval function has the same options; keys below that are not known are errors. validate_options() lists all that is wrong, preview_pdf() shows the page.
 
-Placeholders in texts: {name}, {context_name}, {issue_date}, {expires_date} (empty: never expires), {credential_type}, {verify_uuid}, {verify_url} (the setting learning_credentials.verify_url), {evidence.PATH} (keys and list positions from 0, separated by dots). Unknown ones stay as they are written; {{ and }} stand for braces.
+Placeholders in texts: {name}, {context_name}, {issue_date}, {expires_date} (empty: never expires), {credential_type}, {verify_uuid}, {verify_url} (the setting learning_credentials.verify_url), {evidence.PATH} (keys and list positions from 0, separated by dots; numbers with at most two decimals). Unknown ones stay as they are written; {{ and }} stand for braces.
 
 Errors: 22023 for options that do not fit, 54000 for what a setting bounds, 22P05 for a character that no font shows, 22004 for a credential without names.
 

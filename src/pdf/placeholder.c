@@ -75,6 +75,27 @@ append(Filling *filling, const char *text, int length, bool isolate)
 		appendStringInfoString(&filling->text, POP_DIRECTIONAL_ISOLATE);
 }
 
+/* A number as people read it: with at most two decimals. */
+static char *
+show_number(Numeric number)
+{
+	char *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+	char *point = strchr(text, '.');
+	char *end;
+
+	if (point == NULL || strlen(point) <= 3)
+		return text;
+	text = DatumGetCString(DirectFunctionCall1(
+		numeric_out, DirectFunctionCall2(numeric_round, NumericGetDatum(number), Int32GetDatum(2))));
+	end = text + strlen(text);
+	while (end[-1] == '0')
+		end--;
+	if (end[-1] == '.')
+		end--;
+	*end = '\0';
+	return text;
+}
+
 /*
  * What a path of keys and list positions leads to in evidence; NULL: nothing, or no single value. Keys
  * may hold dots, as those of courses do: the shortest key that leads on is taken.
@@ -111,8 +132,7 @@ evidence_value(JsonbContainer *container, const char *path, int length)
 				case jbvString:
 					return pnstrdup(value->val.string.val, value->val.string.len);
 				case jbvNumeric:
-					return DatumGetCString(
-						DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+					return show_number(value->val.numeric);
 				case jbvBool:
 					return value->val.boolean ? "true" : "false";
 				case jbvNull:

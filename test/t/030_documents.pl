@@ -241,7 +241,7 @@ sub decoded_text
 
 # ------------------------------------------------------------ placeholders
 {
-	my $evidence = { score => 0.90, passed => JSON::PP::true, failed => JSON::PP::false, nothing => undef, 'with.dot' => { 'a.b' => 'dotted' },
+	my $evidence = { score => 0.90, numbers => 'NUMBERS', passed => JSON::PP::true, failed => JSON::PP::false, nothing => undef, 'with.dot' => { 'a.b' => 'dotted' },
 		current_grades => { total => 87.5, homework => '92 %' }, steps => { 'course-v1:Uni+A.1+2024' => { grade => 3 } }, list => [ 'zero', { one => 'uno' } ],
 		braces => '{name}', markup => '<b>&amp;</b>', '' => 'empty' };
 	my @cases = (
@@ -254,6 +254,7 @@ sub decoded_text
 		[ '{verify_url}', 'https://verify.example.edu/c/00000000-0000-0000-0000-000000000000' ],
 		[ '{name}{name}', '{{Ada}} Love{lace{{Ada}} Love{lace' ],
 		[ '{evidence.score}', '0.9' ],
+		[ '{evidence.numbers.0} {evidence.numbers.1} {evidence.numbers.2} {evidence.numbers.3} {evidence.numbers.4} {evidence.numbers.5}', '87.33 60 0.5 100 -1.01 12345678901234567890.12' ],
 		[ '{evidence.passed} {evidence.failed}', 'true false' ],
 		[ '[{evidence.nothing}]', '[]' ],
 		[ '{evidence.current_grades.total} {evidence.current_grades.homework}', '87.5 92 %' ],
@@ -282,7 +283,7 @@ sub decoded_text
 		[ '{evidence.score}%s%n$&\1', '0.9%s%n$&\1' ]);
 	my %elements = map { sprintf('case%02d', $_) => { text => $cases[$_][0], y => 580 - 16 * $_, x => 40, align => 'left', size => 11 } } 0 .. $#cases;
 	my $file = texts(\%elements, { date_format => 'yyyy-MM-dd' }, user_full_name => '{{Ada}} Love{lace', learning_context_name => 'Maths {issue_date}', issue_date => '2024-02-29 12:00+00',
-		evidence => decode('UTF-8', $json->encode($evidence)));
+		evidence => decode('UTF-8', $json->encode($evidence)) =~ s/"NUMBERS"/[87.333333333, 59.999, 0.5, 100, -1.005, 12345678901234567890.1234]/r);
 	my @lines = grep { /\S/ } split /\n/, decoded_text($file, '-layout');
 
 	is(scalar(@lines), scalar(@cases), 'a line for each case');
