@@ -264,6 +264,11 @@ SELECT attname FROM pg_stats
  WHERE schemaname = 'learning_credentials' AND tablename = 'credential'
    AND attname IN ('verify_uuid', 'user_full_name', 'invalidation_reason', 'superseded_by');
 
+-- The second line: where no query is planned, the function refuses when it is called.
+CREATE TEMP TABLE checked (code uuid CHECK (learning_credentials.keyed(code)));
+INSERT INTO checked VALUES ('a0000000-0000-4000-8000-000000000001');
+\echo :LAST_ERROR_SQLSTATE
+
 -- ------------------------------------------------------------ the index is used, by both kinds of plan
 CREATE FUNCTION pg_temp.indexes_of(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
