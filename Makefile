@@ -64,6 +64,7 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 REGRESS = \
 	setup \
 	definitions \
+	lifecycle \
 	merging \
 	pdf_options \
 	validation \

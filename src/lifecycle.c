@@ -254,6 +254,12 @@ become_invalidated(Change *change)
 static HeapTuple
 credential_updated(Change *change)
 {
+	if (change->from != change->to && !transitions[change->from][change->to])
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential \"%s\" is \"%s\" and cannot become \"%s\"",
+						uuid_text(change->old_row, change->desc, "uuid"), status_names[change->from],
+						status_names[change->to])));
 	refuse_changes(change, identity_columns, lengthof(identity_columns),
 				   "What a credential is never changes.");
 	if (change->from == LC_AVAILABLE || change->from == LC_INVALIDATED)
@@ -265,12 +271,6 @@ credential_updated(Change *change)
 
 	if (change->from != change->to)
 	{
-		if (!transitions[change->from][change->to])
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("credential \"%s\" is \"%s\" and cannot become \"%s\"",
-							uuid_text(change->old_row, change->desc, "uuid"),
-							status_names[change->from], status_names[change->to])));
 		switch (change->to)
 		{
 			case LC_GENERATING:
