@@ -75,6 +75,9 @@ ISOLATION =
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
 PROVE_TESTS = \
+	test/t/010_template_fidelity.pl \
+	test/t/011_sealing.pl \
+	test/t/012_hostile_templates.pl \
 	test/t/030_documents.pl \
 	test/t/040_bisecting.pl
 

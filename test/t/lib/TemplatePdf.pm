@@ -88,7 +88,7 @@ sub sound
 	  for 90;
 	$pdf{'crop box outside'} = page("$box /CropBox [500 500 600 600] $resources", $picture);
 	$pdf{'crop box over the edge, not at the origin, rotated'} =
-	  page("/MediaBox [50 -20 400 300] /CropBox [100 10 900 900] /Rotate 270 $resources", $picture);
+	  page("/MediaBox [50 -20 400 300] /CropBox [100 10 420 320] /Rotate 270 $resources", $picture);
 	$pdf{'unit'} = page("$box $resources /UserUnit 1.5 /Rotate 90", $picture);
 	$pdf{'compressed'} = page("$box $resources", deflated($picture));
 	$pdf{'compressed twice'} =
@@ -250,11 +250,13 @@ sub hostile
 	$pdf{'page without a size'} = [ page($resources, $picture), 'is damaged' ];
 	$pdf{'page of no width'} = [ page("/MediaBox [0 0 0 300] $resources", $picture), 'cannot be used' ];
 	$pdf{'page larger than a house'} =
-	  [ page("/MediaBox [0 0 1e9 300] $resources", $picture), 'cannot be used' ];
+	  [ page("/MediaBox [0 0 1000000000 300] $resources", $picture), 'cannot be used' ];
 	$pdf{'rotated by 45'} = [ page("$page /Rotate 45", $picture), 'is damaged' ];
 	$pdf{'unit of nothing'} = [ page("$page /UserUnit 0", $picture), 'is damaged' ];
-	$pdf{'content that is a number'} = [ page("$page /Contents 7", $picture), 'is damaged' ]
-	  if 0;
+	$pdf{'content that is a number'} = [
+		build('<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+			"<< /Type /Page /Parent 2 0 R /Contents 7 $box >>"),
+		'is damaged' ];
 	$pdf{'content that is not compressed data'} =
 	  [ page($page, [ '/Filter /FlateDecode', 'no' x 99 ]), 'is damaged' ];
 	$pdf{'content with an unknown filter'} =

@@ -1,0 +1,91 @@
+# Templates that are none, or that decompress to gigabytes: refused at upload, and again at use if they came
+# in unchecked; with an error that says why, at once, and without harm to the server or its memory.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use TemplatePdf qw(sound hostile);
+use TestPdf qw(server store write_file output_of);
+
+use constant SECONDS => 5;
+
+my %hostile = hostile();
+my %sound = sound();
+my $folder = PostgreSQL::Test::Utils::tempdir();
+
+# With a password for its user.
+my $source = write_file("$folder/source.pdf", $sound{'layers'});
+output_of('qpdf', '--encrypt', 'secret', 'owner', '256', '--', $source, "$folder/locked.pdf") // die;
+$hostile{'needs a password'} = [ slurp_file("$folder/locked.pdf"), 'needs a password' ];
+
+plan tests => 5 * keys(%hostile) + 5;
+
+my $node = server();
+my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
+my $count = 0;
+
+for my $name (sort keys %hostile)
+{
+	my ($pdf, $error) = @{ $hostile{$name} };
+	my $slug = 'hostile-' . ++$count;
+	my $path = write_file("$folder/template.pdf", $pdf);
+	my $begun = time;
+
+	my ($status, undef, $said) = store($node, $slug, $path);
+	isnt($status, 0, "$name: refused");
+	like($said, qr/^psql:<stdin>:1: ERROR:  .*\Q$error\E/s, "$name: says why");
+
+	# As a restored dump would bring it.
+	store($node, $slug, $path, 'SET check_function_bodies = off;');
+	($status, undef, $said) =
+	  $node->psql('postgres', qq{SELECT length(learning_credentials.preview_pdf('{"template": "$slug"}'))});
+	isnt($status, 0, "$name: refused at use");
+	like($said, qr/ERROR:  PDF template "$slug" \(option "template"\) .*\Q$error\E/s,
+		"$name: says which, and why");
+	cmp_ok(time - $begun, '<', SECONDS, "$name: at once");
+}
+
+# ---- the limit is the setting's
+
+my $path = write_file("$folder/template.pdf", $hostile{'bomb in an image'}[0]);
+my (undef, undef, $said) = store($node, 'small', $path, "SET learning_credentials.parse_memory = '100MB';");
+like($said, qr/decompresses to more than 102400 kB/, 'the limit is the setting');
+is((store($node, 'large', $path, "SET learning_credentials.parse_memory = '1GB';"))[0],
+	0, 'what is within the limit is a template');
+
+# ---- no memory is lost: one session meets every one of them again and again
+
+my $growth = $node->safe_psql('postgres', q{
+	CREATE FUNCTION meet(times int) RETURNS bigint LANGUAGE plpgsql AS $$
+	DECLARE
+		slug text;
+		refused bigint := 0;
+	BEGIN
+		FOR i IN 1..times LOOP
+			FOR slug IN SELECT a.slug FROM learning_credentials.credential_asset a WHERE a.slug LIKE 'hostile-%' LOOP
+				BEGIN
+					PERFORM learning_credentials.preview_pdf(jsonb_build_object('template', slug));
+				EXCEPTION WHEN invalid_parameter_value OR program_limit_exceeded THEN
+					refused := refused + 1;
+				END;
+			END LOOP;
+		END LOOP;
+		RETURN refused;
+	END $$;
+	CREATE FUNCTION resident() RETURNS bigint LANGUAGE sql AS
+		$$SELECT substring(pg_read_file('/proc/self/status') from 'VmRSS:\s+([0-9]+)')::bigint$$;
+	CREATE TEMP TABLE measured AS SELECT meet(2), resident() AS kb;
+	SELECT meet(6), resident() - (SELECT kb FROM measured);
+});
+my ($refused, $kb) = split /\|/, $growth;
+is($refused, 6 * keys %hostile, 'each is refused each time');
+cmp_ok($kb, '<', 20_000, 'and the session has not grown');
+
+is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'no backend crashed')
+  or diag(slurp_file($node->logfile));
