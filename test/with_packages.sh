@@ -213,4 +213,7 @@ if [ -n "$(ls -A "$work/out")" ]; then
         chown -hR --reference="$checkout" "$result"
     fi
 fi
+if [ "$stage" = demo ] && [ "$status" = 0 ]; then
+    printf '\nThe certificates are in %s\n' "$result/pdf and $result/png"
+fi
 exit "$status"

@@ -25,11 +25,11 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1021	gael.kerouedan	Gaël Kerouédan
 1022	chloe.bevilacqua	Chloé Bevilacqua
 1023	merce.bellver	Mercè Bel·lver
-1024	mariu.dangio	Mariù D'Angiò
+1024	mariu.dangio	Mariù D’Angiò
 1025	tugba.isik	Tuğba Işık
 1026	kjaersti.lodoen	Kjærsti Lødøen
 1027	desislava.zhekova	Десислава Жекова
-1028	funmilayo.osunlana	Fúnmiláyọ̀ Ọ̀ṣunlànà
+1028	funmilayo.osunlana	Fúnmiláyọ Ọṣunlànà
 1029	cingiz.ismayilov	Çingiz İsmayılov
 1030	eleni.chatzigeorgioy	Ελένη Χατζηγεωργίου
 1031	padraig.einri	Pádraig Mac Éinrí
@@ -45,7 +45,7 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1041	daniel.vries	Daniël de Vries
 1042	hiroshi.tanaka	Hiroshi Tanaka
 1043	kathe.mussig	Käthe Müßig
-1044	maelle.daubigne	Maëlle d'Aubigné
+1044	maelle.daubigne	Maëlle d’Aubigné
 1045	oksana.yefremova	Оксана Єфремова
 1046	oleksiy.yizhakevich	Олексій Їжакевич
 1047	anastasiya.shcherbakova	Анастасия Щербакова
@@ -54,7 +54,7 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1050	maria.ibanez	María José Núñez Ibáñez
 1051	lucja.wisniewska	Łucja Wiśniewska
 1052	kresimir.basic	Krešimir Bašić
-1053	niccolo.dellorto	Niccolò Dell'Òrto
+1053	niccolo.dellorto	Niccolò Dell’Òrto
 1054	alexandros.papadopoylos	Αλέξανδρος Παπαδόπουλος
 1055	ruta.ciurlyte	Rūta Čiurlytė
 1056	craita.taranu	Crăița Țăranu
@@ -71,7 +71,7 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1067	vsevolod.zhdanov	Всеволод Жданов
 1068	gorg.agar	Ġorġ Ħaġar
 1069	nurlan.otegen	Нұрлан Өтеген
-1070	vyacheslav.demyanyuk	В'ячеслав Дем'янюк
+1070	vyacheslav.demyanyuk	В’ячеслав Дем’янюк
 1071	onorbayar.tsetseg	Өнөрбаяр Цэцэг
 1072	borbala.ory	Őry Borbála
 1073	andriy.kobilyanskiy	Андрій Кобилянський
@@ -149,7 +149,7 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1145	zoryana.sheptitska	Зоряна Шептицька
 1146	yuliya.chernyahovskaya	Юлия Черняховская
 1147	gunas.mammadova	Günəş Məmmədova
-1148	beatrice.oshaughnessy	Beatrice O'Shaughnessy
+1148	beatrice.oshaughnessy	Beatrice O’Shaughnessy
 1149	egle.ziukaite	Eglė Žiūkaitė
 1150	uxia.farina	Uxía Fariña
 1151	shpetim.gjecaj	Shpëtim Gjeçaj
@@ -198,12 +198,12 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1194	seyma.yildirim	Şeyma Yıldırım
 1195	pawel.grzybowski	Paweł Grzybowski
 1196	wojciech.zurawski	Wojciech Żurawski
-1197	titilayo.ogunleye	Títílayọ̀ Ògúnlẹ́yẹ
+1197	titilayo.ogunleye	Títílayọ Ògúnlẹyẹ
 1198	monica.brandao	Mônica Araújo Brandão
-1199	omotade.akinwale	Ọmọ́tádé Akínwálé
+1199	omotade.akinwale	Ọmọtádé Akínwálé
 1200	nusta.mamani	Ñusta Quispe Mamani
 1201	raul.zuniga	Raúl Zúñiga
-1202	adebayo.olayinka	Adébáyọ̀ Ọláyínká
+1202	adebayo.olayinka	Adébáyọ Ọláyínká
 1203	ogiloy.shodmonova	Oʻgʻiloy Shodmonova
 1204	asta.jonsdottir	Ásta Ragnheiður Jónsdóttir
 1205	tome.leitao	Tomé Leitão
@@ -279,7 +279,7 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1275	jonathan.whitlock	Jonathan Whitlock
 1276	olga.meshcheryakova	Ольга Мещерякова
 1277	dzemal.hadzic	Džemal Hadžić
-1278	ayodele.bamgbose	Ayọ̀délé Bámgbóṣé
+1278	ayodele.bamgbose	Ayọdélé Bámgbóṣé
 1279	aegir.bjorgvinsson	Ægir Björgvinsson
 1280	ljubitsa.djordjevic	Љубица Ђорђевић
 1281	theodoros.fragkoylis	Θεόδωρος Φραγκούλης
@@ -290,7 +290,7 @@ COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
 1286	roxani.tzortzatoy	Ρωξάνη Τζωρτζάτου
 1287	stefan.durica	Štefan Ďurica
 1288	anne.dorrfuss	Änne Dörrfuß
-1289	anneloes.hoff	Anneloes van 't Hoff
+1289	anneloes.hoff	Anneloes van ’t Hoff
 1290	imogen.johnclarke	Imogen St John-Clarke
 1291	rupert.blackwood	Rupert Blackwood
 1292	nicola.bonta	Nicola Bontà
@@ -381,12 +381,12 @@ SELECT p.course_key, p.user_id, s.assignment_type, s.subsection_key,
  WHERE p.percent * 16 >= s.week - 2
    AND (s.assignment_type <> 'Practical' OR p.course_key = :'navigation');
 
--- One learner whose name will need a font that nobody thought of.
-INSERT INTO learning_credentials.lms_enrollment (context_key, user_id)
-SELECT :'navigation', id FROM learning_credentials.lms_user WHERE username = 'nino.beridze'
-ON CONFLICT (context_key, user_id) DO UPDATE SET is_active = true;
+-- One learner, of one course, whose name will need a font that nobody thought of.
+SELECT id AS nino FROM learning_credentials.lms_user WHERE username = 'nino.beridze' \gset
+DELETE FROM learning_credentials.lms_enrollment WHERE user_id = :nino;
+DELETE FROM learning_credentials.lms_course_completion WHERE user_id = :nino;
+INSERT INTO learning_credentials.lms_enrollment (context_key, user_id) VALUES (:'navigation', :nino);
 INSERT INTO learning_credentials.lms_course_completion (course_key, user_id, percent, updated_at)
-SELECT :'navigation', id, 1, '2026-06-12 15:30 UTC' FROM learning_credentials.lms_user WHERE username = 'nino.beridze'
-ON CONFLICT (course_key, user_id) DO UPDATE SET percent = 1;
+VALUES (:'navigation', :nino, 1, '2026-06-12 15:30 UTC');
 
 ANALYZE;

@@ -83,4 +83,5 @@ SELECT c.key, t.id, true, c.options::jsonb
         "text_elements": {
             "steps": {"y": 190, "size": 13, "text": "with the courses Celestial Navigation and Reasoning with Data"}
         }
-    }$$)) AS c (key, type, options) ON c.type = t.name;
+    }$$)) AS c (key, type, options) ON c.type = t.name
+ ORDER BY t.id, c.key;

@@ -79,7 +79,7 @@ save_documents
 save_pictures
 
 scanned=$(find "$OUT/png" -name 'pathway-*' | sort | head -n 1)
-link=$(zbarimg --quiet --raw "$scanned")
+link=$(zbarimg --nodbus --quiet --raw "$scanned")
 {
     echo "==== The QR code of ${scanned##*/} leads to $link. What an anonymous role can ask with codes"
     echo

@@ -5,7 +5,7 @@
 \echo
 SELECT x.key AS "course or Learning Path",
        count(e.user_id) AS enrolled,
-       (SELECT count(*) FROM learning_credentials.lms_course_completion c
+       (SELECT nullif(count(*), 0) FROM learning_credentials.lms_course_completion c
          WHERE c.course_key = x.key AND c.percent >= 0.9) AS "completed 90 %"
   FROM learning_credentials.lms_context x
   JOIN learning_credentials.lms_enrollment e ON e.context_key = x.key AND e.is_active
@@ -30,18 +30,20 @@ SELECT * FROM last_runs;
 
 \echo '==== One failed: a name that the fonts cannot show. The list of fonts is completed, and it is tried again'
 \echo
-SELECT user_full_name AS name, status, error_message
-  FROM learning_credentials.credential
- WHERE status = 'error' \gx
+SELECT u.full_name AS name, c.status, c.error_message
+  FROM learning_credentials.credential c
+  JOIN learning_credentials.lms_user u ON u.id = c.user_id
+ WHERE c.status = 'error' \gx
 
 UPDATE learning_credentials.credential_type
    SET custom_options = learning_credentials.merge_options(custom_options,
            '{"defaults": {"font": ["eb-garamond", "noto-serif-georgian"]}}')
  WHERE name = 'Completion';
 
-SELECT user_full_name AS name, learning_credentials.retry_credential(uuid) AS "status now"
-  FROM learning_credentials.credential
- WHERE status = 'error';
+SELECT u.full_name AS name, learning_credentials.retry_credential(c.uuid) AS "status now"
+  FROM learning_credentials.credential c
+  JOIN learning_credentials.lms_user u ON u.id = c.user_id
+ WHERE c.status = 'error';
 
 \echo '==== One is invalidated, and one reissued to a learner who has a new name'
 \echo
