@@ -42,6 +42,9 @@ PG_FUNCTION_INFO_V1(lc_preview_pdf);
 /* Widths that differ by less than this, in points, are the same. */
 #define TOLERANCE 0.01
 
+/* How high capital letters are in most fonts, of the size. */
+#define CAP_HEIGHT 0.7
+
 /* What a document is about. */
 typedef struct Subject
 {
@@ -104,6 +107,7 @@ static void
 draw_text(Document *document, const LcTextElement *element, const char *text)
 {
 	double page_width = lc_template_width(document->ground);
+	double page_height = lc_template_height(document->ground);
 	LcTextStyle style = { 0 };
 	Setting setting;
 	LcLayoutInput input = { 0 };
@@ -112,6 +116,8 @@ draw_text(Document *document, const LcTextElement *element, const char *text)
 	LcAlign align;
 	int i;
 
+	if (text[strspn(text, " \n")] == '\0')
+		return;
 	if (element->uppercase)
 		text = lc_text_upper(text, document->page->locale);
 	style.fonts = element->fonts;
@@ -141,6 +147,13 @@ draw_text(Document *document, const LcTextElement *element, const char *text)
 				 errdetail("It is as small as min_size allows (%g), and there is no place to break a line.",
 						   element->min_size),
 				 errhint("Lower \"min_size\", widen \"max_width\", or shorten the text.")));
+
+	if (element->y + CAP_HEIGHT * layout.size > page_height)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s: the text reaches above the page, which is %.6g points high", element->path,
+						page_height),
+				 errhint("Set a smaller \"y\" or \"size\".")));
 
 	lc_pdf_numbers(&document->content, 3, element->color.red, element->color.green,
 				   element->color.blue);

@@ -128,6 +128,7 @@ SELECT options, pg_temp.on_name(options) FROM (VALUES
     ('{"direction": "up"}'),
     ('{"colour": "#123"}'), ('{"Size": 3}'), ('{"something_else": 3}'),
     ('{"text": "one\ntwo\nthree", "y": 10}'),
+    ('{"y": 580}'), ('{"y": 580, "size": 12}'), ('{"y": 595, "size": 12}'), ('{"y": 595, "text": " "}'),
     ('{"x": 400, "align": "left", "max_width": 800, "text": "a text that is long enough to leave the page {name} {name}"}')) AS t (options);
 
 -- Standard elements, hidden ones, others.
