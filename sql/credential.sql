@@ -46,9 +46,9 @@ COMMENT ON COLUMN learning_credentials.credential.verify_uuid IS
 COMMENT ON COLUMN learning_credentials.credential.configuration_id IS 'What it was issued under.';
 COMMENT ON COLUMN learning_credentials.credential.credential_type_name IS 'Snapshot of the type''s name.';
 COMMENT ON COLUMN learning_credentials.credential.learning_context_key IS 'Snapshot of the configuration''s key.';
-COMMENT ON COLUMN learning_credentials.credential.learning_context_name IS 'Snapshot of the context''s name; NULL before the first attempt.';
+COMMENT ON COLUMN learning_credentials.credential.learning_context_name IS 'Snapshot of the context''s name, taken at each attempt; NULL before the first.';
 COMMENT ON COLUMN learning_credentials.credential.user_id IS 'The user, by the LMS''s number.';
-COMMENT ON COLUMN learning_credentials.credential.user_full_name IS 'Snapshot of the user''s name; NULL before the first attempt.';
+COMMENT ON COLUMN learning_credentials.credential.user_full_name IS 'Snapshot of the user''s name, taken at each attempt; NULL before the first.';
 COMMENT ON COLUMN learning_credentials.credential.status IS 'See credential_status.';
 COMMENT ON COLUMN learning_credentials.credential.evidence IS 'The details that the retrieval function gave.';
 COMMENT ON COLUMN learning_credentials.credential.download_url IS 'Where else the document lies, if it does.';

@@ -295,17 +295,20 @@ store_errors(const Batch *batch)
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential c"
 			   "   SET status = 'error', attempts = c.attempts + 1, error_message = failed.message,"
-			   "       retry_at = failed.retry_at"
-			   "  FROM unnest($1, $2, $3) AS failed (uuid, message, retry_at)"
+			   "       retry_at = failed.retry_at, user_full_name = failed.name, learning_context_name = $5"
+			   "  FROM unnest($1, $2, $3, $4) AS failed (uuid, message, retry_at, name)"
 			   " WHERE c.uuid = failed.uuid",
-		.types = { UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID },
+		.types = { UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TEXTOID },
 		.custom = true
 	};
 	Datum *uuids = palloc(sizeof(Datum) * batch->count);
 	Datum *messages = palloc(sizeof(Datum) * batch->count);
 	Datum *retries = palloc(sizeof(Datum) * batch->count);
 	bool *never = palloc(sizeof(bool) * batch->count);
-	Datum values[3];
+	Datum *names = palloc(sizeof(Datum) * batch->count);
+	bool *unknown = palloc(sizeof(bool) * batch->count);
+	Datum values[5];
+	char nulls[] = "     ";
 	int count = 0;
 	int i;
 
@@ -321,6 +324,8 @@ store_errors(const Batch *batch)
 		messages[count] = CStringGetTextDatum(item->error);
 		retries[count] = TimestampTzGetDatum(retry);
 		never[count] = retry == 0;
+		unknown[count] = item->name == NULL;
+		names[count] = unknown[count] ? (Datum) 0 : CStringGetTextDatum(item->name);
 		count++;
 	}
 	if (count == 0)
@@ -328,7 +333,12 @@ store_errors(const Batch *batch)
 	values[0] = array_of(uuids, NULL, count, UUIDOID);
 	values[1] = array_of(messages, NULL, count, TEXTOID);
 	values[2] = array_of(retries, never, count, TIMESTAMPTZOID);
-	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+	values[3] = array_of(names, unknown, count, TEXTOID);
+	if (batch->context_name != NULL)
+		values[4] = CStringGetTextDatum(batch->context_name);
+	else
+		nulls[4] = 'n';
+	lc_spi_execute(&update, values, nulls, SPI_OK_UPDATE);
 }
 
 /* Locks the next credentials of a run, or one credential, and takes them into the batch. */
