@@ -13,9 +13,11 @@ OBJS = \
 	src/guard.o \
 	src/identity.o \
 	src/issue.o \
+	src/judge.o \
 	src/lifecycle.o \
 	src/options.o \
 	src/request.o \
+	src/requirement.o \
 	src/retrieval.o \
 	src/run.o \
 	src/spi.o \

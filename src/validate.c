@@ -23,7 +23,7 @@
 #include "options.h"
 #include "pdf/elements.h"
 #include "pdf/template.h"
-#include "retrieval.h"
+#include "requirement.h"
 #include "validate.h"
 
 PG_FUNCTION_INFO_V1(lc_validate_options);
