@@ -367,7 +367,7 @@ lc_canvas_info(LcCanvas *canvas, const LcDocumentInfo *info)
 	char *created = NULL;
 	char *created_xmp = NULL;
 
-	if (info->created != 0)
+	if (info->created != 0 && !TIMESTAMP_NOT_FINITE(info->created))
 	{
 		struct pg_tm tm;
 		fsec_t fraction;

@@ -271,7 +271,8 @@ describe(Document *document, const Subject *subject)
 	info.author = organisation(subject->context_key);
 	info.subject = subject->user_full_name;
 	info.language = language_tag(document->page->locale);
-	info.created = GetCurrentTransactionStartTimestamp();
+	/* Not the time of making, so that the same credential gives the same document. */
+	info.created = subject->issue_date;
 	lc_canvas_info(document->canvas, &info);
 }
 

@@ -4,13 +4,13 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use lib "$FindBin::RealBin/lib";
+use Document qw(check document output);
+use Template qw(server store write_file picture picture_name);
 use TemplatePdf qw(sound);
-use TestPdf qw(server store write_file read_pdf sound_pdf pixels picture output_of);
 
 my %templates = sound();
 my @by_qpdf = (
@@ -31,14 +31,13 @@ my $hidden = '"text_elements": {"name": false, "context": false, "date": false}'
 my $slug = 't0';
 my %stored;
 
-# The document with these options beside the template.
-sub document
+# The document of a template with these options beside it.
+sub filled
 {
-	my ($name, $options, $path) = @_;
+	my ($name, $options) = @_;
 
-	return read_pdf($node,
-		qq{learning_credentials.preview_pdf('{"template": "$stored{$name}", $options}', issue_date => '2024-02-29 12:00Z')},
-		$path // "$folder/document.pdf");
+	return document($node,
+		qq{learning_credentials.preview_pdf('{"template": "$stored{$name}", $options}', issue_date => '2024-02-29 12:00Z')});
 }
 
 sub looks_kept
@@ -51,10 +50,10 @@ sub looks_kept
 
 	for my $protection ('encrypt', 'none')
 	{
-		my $document = document($name, qq($hidden, "protection": "$protection"));
+		my $document = filled($name, qq($hidden, "protection": "$protection"));
 
-		ok(sound_pdf($document), "$name, $protection: qpdf is content");
-		is(pixels($document, @$_), pixels($path, @$_), "$name, $protection: looks the same @$_")
+		is(check($document), '', "$name, $protection: qpdf is content");
+		is(picture_name($document, @$_), picture_name($path, @$_), "$name, $protection: looks the same @$_")
 		  for [], ['-cropbox'];
 	}
 }
@@ -68,7 +67,7 @@ for (@by_qpdf)
 	my ($name, $from, @options) = @$_;
 	my $source = write_file("$folder/source.pdf", $templates{$from});
 
-	output_of('qpdf', @options, $source, "$folder/template.pdf") // die "qpdf cannot make: $name";
+	output('qpdf', @options, $source, "$folder/template.pdf");
 	looks_kept($name, "$folder/template.pdf");
 }
 
@@ -77,7 +76,7 @@ for (@by_qpdf)
 for my $name (@placed)
 {
 	my $template = write_file("$folder/template.pdf", $templates{$name});
-	my $code = document($name, qq($hidden, "qr_codes": [{"text": "here", "x": 30, "y": 40, "size": 100}]));
+	my $code = filled($name, qq($hidden, "qr_codes": [{"text": "here", "x": 30, "y": 40, "size": 100}]));
 	my ($width, $height, $before) = picture($template, '-cropbox');
 	my (undef, undef, $after) = picture($code, '-cropbox');
 	my ($left, $right, $top, $bottom) = ($width, 0, $height, 0);
@@ -97,10 +96,10 @@ for my $name (@placed)
 		"$name: the code is in its square")
 	  or diag("x $left to $right, y " . ($height - $bottom) . ' to ' . ($height - $top));
 
-	my $text = document($name,
+	my $text = filled($name,
 		'"text_elements": {"name": {"text": "Upright", "x": 40, "y": 50, "size": 24, "align": "left"}, "context": false, "date": false}');
 	my ($x, $y, $x_end, $y_end) =
-	  output_of('pdftotext', '-bbox', '-cropbox', $text, '-') =~
+	  output('pdftotext', '-bbox', '-cropbox', $text, '-') =~
 	  /xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">Upright</;
 	my $base = $height - 50;
 	ok(defined $x && abs($x - 40) < 2 && $y < $base && $base < $y_end && $x_end - $x > 2 * ($y_end - $y),
@@ -111,33 +110,32 @@ for my $name (@placed)
 # ---- what is not followed, what stays
 
 my $plain = qq($hidden, "protection": "none");
-my $bytes = slurp_file(document('ways to other pages', $plain));
+my $bytes = slurp_file(filled('ways to other pages', $plain));
 unlike($bytes, qr/JavaScript|GoTo|StructTreeRoot|StructElem|Bead|Thumb|OpenAction/,
 	'nothing leads to other pages, structure or scripts');
 is(() = $bytes =~ m{/Type /Page\b(?!s)}g, 1, 'there is one page');
 like($bytes, qr{/Subtype /Link }, 'the border of a link to a page stays');
 
-$bytes = slurp_file(document('annotations', $plain));
+$bytes = slurp_file(filled('annotations', $plain));
 unlike($bytes, qr/Filespec|FileAttachment|Widget|AcroForm|Popup/, 'no files, forms and pop-ups');
 like($bytes, qr{/S /URI /URI <68747470733A2F2F}, 'a link to an address stays');
 
-like(slurp_file(document('layers', $plain)), qr{/OCProperties}, 'the layers stay');
+like(slurp_file(filled('layers', $plain)), qr{/OCProperties}, 'the layers stay');
 
 # ---- the extension's own document as a template: the names of its resources are taken
 
-document('rotated by 90', '"text_elements": {"name": {"text": "First", "y": 60}, "context": false, "date": false}',
-	"$folder/own.pdf");
+my $own = filled('rotated by 90', '"text_elements": {"name": {"text": "First", "y": 60}, "context": false, "date": false}');
 $stored{own} = 'own';
-is((store($node, 'own', "$folder/own.pdf"))[0], 0, 'a document is a template');
-my $second = document('own', '"text_elements": {"name": {"text": "Second", "y": 90}, "context": false, "date": false}');
-my $said = output_of('pdftotext', $second, '-');
+is((store($node, 'own', $own))[0], 0, 'a document is a template');
+my $second = filled('own', '"text_elements": {"name": {"text": "Second", "y": 90}, "context": false, "date": false}');
+my $said = output('pdftotext', $second, '-');
 like($said, qr/First/, 'the text of the first document is there');
 like($said, qr/Second/, 'so is that of the second');
-is(pixels(document('own', $hidden)), pixels("$folder/own.pdf"), 'it looks the same');
+is(picture_name(filled('own', $hidden)), picture_name($own), 'it looks the same');
 
 # ---- the same options give the same document, whichever session makes it
 
-my @same = map { slurp_file(document('annotations', qq("protection": "none"))) } 1 .. 2;
+my @same = map { slurp_file(filled('annotations', qq("protection": "none"))) } 1 .. 2;
 ok($same[0] eq $same[1], 'an open document is the same, byte by byte');
-my @sealed = map { slurp_file(document('annotations', qq("protection": "encrypt"))) } 1 .. 2;
+my @sealed = map { slurp_file(filled('annotations', qq("protection": "encrypt"))) } 1 .. 2;
 ok($sealed[0] ne $sealed[1], 'a sealed one is not');

@@ -4,12 +4,12 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-use TestPdf qw(server write_file read_pdf sound_pdf output_of);
+use lib "$FindBin::RealBin/lib";
+use Document qw(check document output);
+use Template qw(server write_file);
 
 use constant KEYS => 500;
 
@@ -23,25 +23,24 @@ sub preview
 {
 	my ($options, $name) = @_;
 
-	return read_pdf($node,
-		qq{learning_credentials.preview_pdf('{$page$options}', '$name', issue_date => '2024-02-29 12:00Z')},
-		"$folder/document.pdf");
+	return document($node,
+		qq{learning_credentials.preview_pdf('{$page$options}', '$name', issue_date => '2024-02-29 12:00Z')});
 }
 
 # ---- what a viewer is told
 
 my $sealed = preview('', "Ada O''Hara");
-my $info = output_of('pdfinfo', $sealed);
+my $info = output('pdfinfo', $sealed);
 like($info, qr/^Encrypted: +yes \(print:yes copy:yes change:no addNotes:no algorithm:AES-256\)$/m,
 	'AES-256; printing and copying, no changes and no notes');
 like($info, qr/^PDF version: +1\.7$/m, 'version');
 like($info, qr/^Producer: +learning_credentials$/m, 'the producer is readable with the key');
 like($info, qr/^Metadata Stream: +yes$/m, 'there are metadata');
 like($info, qr/^Pages: +1$/m, 'there is one page');
-ok(sound_pdf($sealed), 'qpdf is content');
-like(output_of('pdftotext', $sealed, '-'), qr/^Ada O'Hara$/m, 'the name is there');
+is(check($sealed), '', 'qpdf is content');
+like(output('pdftotext', $sealed, '-'), qr/^Ada O'Hara$/m, 'the name is there');
 
-my $said = output_of('qpdf', '--show-encryption', $sealed);
+my $said = output('qpdf', '--show-encryption', $sealed);
 like($said, qr/^R = 6$/m, 'revision 6');
 like($said, qr/^Supplied password is user password$/m, 'no password is needed');
 like($said, qr/^$_: allowed$/m, "$_: allowed")
@@ -56,7 +55,7 @@ unlike($bytes, qr/Hara|learning_credentials|xmpmeta|libharu|Haru/i, 'nothing rea
 # ---- not sealed
 
 my $open = preview(', "protection": "none"', 'Ada Lovelace');
-like(output_of('pdfinfo', $open), qr/^Encrypted: +no$/m, 'protection none: not encrypted');
+like(output('pdfinfo', $open), qr/^Encrypted: +no$/m, 'protection none: not encrypted');
 like(slurp_file($open), qr/<dc:format>application\/pdf/, 'its metadata are readable without a PDF program');
 
 # ---- 500 keys
@@ -77,8 +76,8 @@ for my $hex (split /\n/, $fresh)
 	my $path = write_file("$folder/key.pdf", pack 'H*', $hex);
 
 	$keys{ key_of($hex) } = 1;
-	push @unsound, $i unless sound_pdf($path);
-	push @unread, $i unless (output_of('pdftotext', $path, '-') // '') =~ /^Holder $i$/m;
+	push @unsound, $i if check($path) ne '';
+	push @unread, $i unless output('pdftotext', $path, '-') =~ /^Holder $i$/m;
 }
 is(keys %keys, KEYS, KEYS . ' documents with documents_per_key = 1 have ' . KEYS . ' keys');
 is("@unsound", '', 'qpdf opens each');

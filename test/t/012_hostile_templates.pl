@@ -4,14 +4,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
+use lib "$FindBin::RealBin/lib";
+use Document qw(output);
+use Template qw(server store write_file);
 use TemplatePdf qw(sound hostile);
-use TestPdf qw(server store write_file output_of);
 
 use constant SECONDS => 5;
 
@@ -21,7 +21,7 @@ my $folder = PostgreSQL::Test::Utils::tempdir();
 
 # With a password for its user.
 my $source = write_file("$folder/source.pdf", $sound{'layers'});
-output_of('qpdf', '--encrypt', 'secret', 'owner', '256', '--', $source, "$folder/locked.pdf") // die;
+output('qpdf', '--encrypt', 'secret', 'owner', '256', '--', $source, "$folder/locked.pdf");
 $hostile{'needs a password'} = [ slurp_file("$folder/locked.pdf"), 'needs a password' ];
 
 plan tests => 5 * keys(%hostile) + 5;

@@ -1,15 +1,18 @@
-# TestPdf.pm: a server with the extension, and documents looked at from outside.
-package TestPdf;
+# Template.pm: a server whose assets are files, and pages as pictures.
+package Template;
 
 use strict;
 use warnings;
 
 use Digest::MD5 qw(md5_hex);
 use Exporter 'import';
+use FindBin;
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 
-our @EXPORT_OK = qw(server store write_file read_pdf sound_pdf pixels picture output_of);
+use lib "$FindBin::RealBin/lib";
+use Document qw(output);
+
+our @EXPORT_OK = qw(server store write_file picture picture_name);
 
 sub server
 {
@@ -40,44 +43,18 @@ sub store
 		  . "INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('$slug', pg_read_binary_file('$path'))");
 }
 
-# What a program says; undef if it fails.
-sub output_of
-{
-	my @command = @_;
-	my ($out, $error) = ('', '');
-
-	return IPC::Run::run(\@command, '>', \$out, '2>', \$error) ? $out : undef;
-}
-
-# The document that an SQL expression gives, as a file.
-sub read_pdf
-{
-	my ($node, $expression, $path) = @_;
-
-	return write_file($path, pack 'H*', $node->safe_psql('postgres', "SELECT encode($expression, 'hex')"));
-}
-
-# Is qpdf content with the file?
-sub sound_pdf
-{
-	my ($path) = @_;
-	my $said = output_of('qpdf', '--check', $path);
-
-	return defined $said && $said =~ /No syntax or stream encoding errors found/;
-}
-
 # A page's picture at 72 dots an inch: (width, height, bytes of red, green and blue).
 sub picture
 {
 	my ($path, @options) = @_;
-	my $ppm = output_of('pdftoppm', '-r', 72, '-f', 1, '-l', 1, @options, $path);
+	my $ppm = output('pdftoppm', '-r', 72, '-f', 1, '-l', 1, @options, $path);
 
-	die "pdftoppm cannot draw $path" unless defined $ppm && $ppm =~ /^P6\n(\d+) (\d+)\n255\n/;
+	$ppm =~ /^P6\n(\d+) (\d+)\n255\n/ or die "pdftoppm cannot draw $path";
 	return ($1, $2, substr($ppm, $+[0]));
 }
 
 # The same as one word, for comparisons.
-sub pixels
+sub picture_name
 {
 	my ($width, $height, $bytes) = picture(@_);
 
