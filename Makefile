@@ -38,6 +38,8 @@ OBJS = \
 	src/pdf/qr.o \
 	src/pdf/scan.o \
 	src/pdf/seal.o \
+	src/pdf/shape.o \
+	src/pdf/show.o \
 	src/pdf/syntax.o \
 	src/pdf/template.o \
 	src/pdf/template_objects.o \
@@ -80,6 +82,7 @@ PROVE_TESTS = \
 	test/t/010_template_fidelity.pl \
 	test/t/011_sealing.pl \
 	test/t/012_hostile_templates.pl \
+	test/t/020_fonts.pl \
 	test/t/030_documents.pl \
 	test/t/040_bisecting.pl
 

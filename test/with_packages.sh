@@ -15,7 +15,7 @@ packages=(gcc libc6-dev make pkg-config
     libfribidi-dev libharfbuzz-dev libhpdf-dev libicu-dev libjpeg-dev libpng-dev libqpdf-dev
     libqrencode-dev libssl-dev uuid-dev zlib1g-dev
     libipc-run-perl poppler-utils qpdf zbar-tools
-    fonts-ebgaramond-extra fonts-noto-core)
+    fonts-dejavu-core fonts-ebgaramond fonts-ebgaramond-extra fonts-noto-core)
 
 declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh)
 

@@ -45,6 +45,7 @@ read_properties(LcChar *one)
 	one->is_bidi_control = is_bidi_control(c);
 	one->extends = category == U_NON_SPACING_MARK || category == U_COMBINING_SPACING_MARK ||
 		category == U_ENCLOSING_MARK || one->is_ignorable;
+	one->combining_class = u_getCombiningClass((UChar32) c);
 }
 
 /* Gives common characters the script before them, and those at the start the first one after them. */

@@ -19,6 +19,7 @@ typedef struct LcChar
 	bool is_ignorable;			/* needs no glyph: Default_Ignorable_Code_Point */
 	bool is_bidi_control;		/* an embedding, override or isolate, or its end */
 	bool is_space;				/* a space of any width */
+	uint8 combining_class;		/* Canonical_Combining_Class */
 	uint8 level;				/* bidirectional embedding level; odd: right to left */
 	int16 font;					/* the typesetter's */
 } LcChar;
