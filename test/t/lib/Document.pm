@@ -38,8 +38,10 @@ sub store_file
 	my ($node, $slug, $file) = @_;
 	my $hex = unpack 'H*', PostgreSQL::Test::Utils::slurp_file($file);
 
-	$node->safe_psql('postgres', 'INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('
-		  . literal($slug) . ", '\\x$hex')");
+	$node->safe_psql('postgres',
+			'INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('
+		  . literal($slug)
+		  . ", '\\x$hex')");
 }
 
 # Runs an expression that gives bytes, and returns the file that they are in.
@@ -58,7 +60,8 @@ sub document
 sub preview_call
 {
 	my ($options, %given) = @_;
-	my $arguments = join ', ', literal($options) . '::jsonb', map { "$_ => " . literal($given{$_}) } sort keys %given;
+	my $arguments = join ', ', literal($options) . '::jsonb',
+	  map { "$_ => " . literal($given{$_}) } sort keys %given;
 
 	return "learning_credentials.preview_pdf($arguments)";
 }
@@ -75,8 +78,8 @@ sub preview
 sub error_of
 {
 	my ($node, $options, %given) = @_;
-	my ($status, $out, $err) = $node->psql('postgres',
-		"\\set VERBOSITY verbose\nSELECT length(" . preview_call($options, %given) . ')');
+	my ($status, $out, $err) =
+	  $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT length(" . preview_call($options, %given) . ')');
 
 	return $err =~ /^(?:psql:\S+: )?ERROR:\s+(.*?)$/m ? $1 : "no error: $out$err";
 }
