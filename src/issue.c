@@ -362,7 +362,8 @@ claim(Batch *batch, int64 run_id, const pg_uuid_t *after, int limit)
 		.custom = true
 	};
 	static LcStatement one = {
-		.sql = CLAIMED " WHERE c.uuid = $1 AND c.status = 'generating' FOR NO KEY UPDATE OF c",
+		/* no condition on the status: the queue's index would look cheap, and be read whole */
+		.sql = CLAIMED " WHERE c.uuid = $1 FOR NO KEY UPDATE OF c",
 		.types = { UUIDOID }
 	};
 	Datum values[3];

@@ -21,7 +21,7 @@ typedef struct LcIssued
 /*
  * Claims credentials in status "generating" and tries to make their documents: at most "limit" of
  * run "run_id" behind "after", in the order of their uuids, that nobody else holds; or, with run_id
- * 0, the one credential "after". Stops early when the batch has taken a second or holds many bytes;
+ * 0, the one credential "after", which the caller has locked in that status. Stops early when the batch has taken a second or holds many bytes;
  * what was not tried waits. Each ends available, or in error with its reason.
  *
  * Called with the owner's identity, inside a SPI connection. "to_errors": what fails for all of

@@ -340,7 +340,7 @@ lc_credential_lifecycle(PG_FUNCTION_ARGS)
 Datum
 lc_record_events(PG_FUNCTION_ARGS)
 {
-	/* The conditions on c keep rows apart that the statement did not give another status. */
+	/* Planned for each statement, which may change one row or a million. */
 	static LcStatement updated = {
 		.sql = "INSERT INTO learning_credentials.credential_event"
 		"       (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
@@ -352,7 +352,8 @@ lc_record_events(PG_FUNCTION_ARGS)
 		"                      WHEN 'invalidated' THEN n.invalidation_reason END"
 		"   FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
 		"  WHERE o.status <> n.status",
-		.types = { JSONBOID }
+		.types = { JSONBOID },
+		.custom = true
 	};
 	static LcStatement deleted = {
 		.sql = "INSERT INTO learning_credentials.credential_event"
@@ -362,14 +363,16 @@ lc_record_events(PG_FUNCTION_ARGS)
 		"                       WHERE e.credential_uuid = o.uuid), 0),"
 		"        o.configuration_id, o.run_id, o.status, $1"
 		"   FROM old_rows o",
-		.types = { JSONBOID }
+		.types = { JSONBOID },
+		.custom = true
 	};
 	static LcStatement without_document = {
 		.sql = "SELECT n.uuid FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
 		" WHERE n.status = 'available' AND o.status <> 'available' AND n.download_url IS NULL"
 		"   AND NOT EXISTS (SELECT FROM learning_credentials.document d WHERE d.credential_uuid = n.uuid)"
 		" LIMIT 1",
-		.types = { InvalidOid }
+		.types = { InvalidOid },
+		.custom = true
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Datum values[1];
