@@ -69,6 +69,7 @@ REGRESS = \
 	setup \
 	definitions \
 	lifecycle \
+	issuing \
 	merging \
 	pdf_options \
 	validation \

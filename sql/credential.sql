@@ -189,7 +189,7 @@ CREATE FUNCTION learning_credentials.credential_lifecycle() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_credential_lifecycle';
 COMMENT ON FUNCTION learning_credentials.credential_lifecycle() IS
-'Trigger: allows the four transitions and refuses the rest (55000), keeps identities and snapshots, sets invalidated_at, lets a replacement that becomes available invalidate what it supersedes, refuses deletes of what was ever available and TRUNCATE.';
+'Trigger: allows the four transitions and refuses the rest (55000), keeps identities and snapshots, sets invalidated_at, lets a replacement that becomes available invalidate what it supersedes, drops one that waits for what was invalidated, refuses deletes of what was ever available and TRUNCATE.';
 
 CREATE TRIGGER lifecycle
     BEFORE UPDATE OR DELETE ON learning_credentials.credential

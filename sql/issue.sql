@@ -11,35 +11,35 @@ COMMENT ON FUNCTION learning_credentials.eligible_users(bigint, bigint) IS
 
 CREATE FUNCTION learning_credentials.generate_credential(configuration_id bigint, user_id bigint)
 RETURNS uuid
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_generate_credential';
 COMMENT ON FUNCTION learning_credentials.generate_credential(bigint, bigint) IS
 'Issues a credential to one user now, whatever retrieval says, and returns its uuid. One that is available already is returned unchanged; one in error is retried. When the document cannot be made, the credential stands in status error and a WARNING says why.';
 
 CREATE FUNCTION learning_credentials.retry_credential(uuid uuid)
 RETURNS learning_credentials.credential_status
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_retry_credential';
 COMMENT ON FUNCTION learning_credentials.retry_credential(uuid) IS
 'Tries again to make the document of a credential in status error, now, and returns the status that came of it. Error 55000 for one that was issued.';
 
 CREATE FUNCTION learning_credentials.invalidate_credential(uuid uuid, reason text)
 RETURNS void
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_invalidate_credential';
 COMMENT ON FUNCTION learning_credentials.invalidate_credential(uuid, text) IS
 'Invalidates an available credential for good, with a reason that whoever verifies it sees. A replacement of it that was not finished is dropped. Error 55000 when it is not available.';
 
 CREATE FUNCTION learning_credentials.reissue_credential(uuid uuid, reason text DEFAULT 'Reissued')
 RETURNS uuid
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_reissue_credential';
 COMMENT ON FUNCTION learning_credentials.reissue_credential(uuid, text) IS
 'Replaces an available credential by a new one with today''s names and document, and returns the new uuid. The old one is invalidated with the reason when the new one is available, in one transaction; until then, and if the new document fails, it stays available. Called again, it retries a replacement that failed.';
 
 CREATE FUNCTION learning_credentials.request_run(configuration_id bigint)
 RETURNS bigint
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_request_run';
 COMMENT ON FUNCTION learning_credentials.request_run(bigint) IS
 'Queues a run of a configuration and returns its id in table run; a run that is queued already is returned instead. generate_credentials(), generate_all_credentials() or the worker carries it out.';

@@ -227,16 +227,20 @@ lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind)
 
 /* ---------------------------------------------------------------- calling */
 
-/* Takes the rows of the current SPI_tuptable out of it. */
+/*
+ * Takes the rows of the current SPI_tuptable out of it, and counts them in "kept". Asked for one user,
+ * a function may list others too; they are left out.
+ */
 static LcEligibility *
-fetched_rows(const LcConfiguration *configuration, uint64 count)
+fetched_rows(const LcConfiguration *configuration, const int64 *user_id, uint64 count, int *kept)
 {
 	LcEligibility *rows = palloc(sizeof(LcEligibility) * count);
 	uint64 i;
 
+	*kept = 0;
 	for (i = 0; i < count; i++)
 	{
-		LcEligibility *row = &rows[i];
+		LcEligibility *row = &rows[*kept];
 		bool isnull;
 
 		CHECK_FOR_INTERRUPTS();
@@ -246,6 +250,8 @@ fetched_rows(const LcConfiguration *configuration, uint64 count)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("function \"%s\" returned a row without user_id",
 							configuration->retrieval_func)));
+		if (user_id != NULL && row->user_id != *user_id)
+			continue;
 		row->is_eligible = DatumGetBool(lc_spi_value(i, 2, &isnull)) && !isnull;
 		row->eligible_since = DatumGetTimestampTz(lc_spi_value(i, 3, &isnull));
 		row->since_known = !isnull;
@@ -259,6 +265,7 @@ fetched_rows(const LcConfiguration *configuration, uint64 count)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
 							configuration->retrieval_func, row->user_id)));
+		(*kept)++;
 	}
 	return rows;
 }
@@ -293,6 +300,8 @@ lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiv
 	for (;;)
 	{
 		SPITupleTable *fetched;
+		LcEligibility *rows;
+		int kept;
 		uint64 count;
 		MemoryContext old;
 
@@ -304,7 +313,8 @@ lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiv
 			break;
 		fetched = SPI_tuptable;
 		old = MemoryContextSwitchTo(chunk);
-		receive(fetched_rows(configuration, count), (int) count, argument);
+		rows = fetched_rows(configuration, user_id, count, &kept);
+		receive(rows, kept, argument);
 		MemoryContextSwitchTo(old);
 		SPI_freetuptable(fetched);
 		MemoryContextReset(chunk);

@@ -217,6 +217,34 @@ check_successor(const Change *change)
 	lc_act_as_before(&before);
 }
 
+/*
+ * A credential ends without a successor: a replacement that waits for its document has nothing to
+ * replace any more, and would stand in the way of the next.
+ */
+static void
+drop_replacement(const Change *change)
+{
+	static LcStatement drop = {
+		.sql = "DELETE FROM learning_credentials.credential"
+		" WHERE supersedes = $1 AND status IN ('generating', 'error')",
+		.types = { UUIDOID }
+	};
+	bool isnull;
+	Datum values[1];
+	LcIdentity before;
+
+	(void) column_value(change->new_row, change->desc, "superseded_by", &isnull);
+	if (!isnull)
+		return;
+	values[0] = column_value(change->new_row, change->desc, "uuid", &isnull);
+
+	lc_act_as_owner(&before);	/* whoever may invalidate need not be one who may delete */
+	lc_spi_connect(false);
+	lc_spi_execute(&drop, values, NULL, SPI_OK_DELETE);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+}
+
 static void
 begin_generating(Change *change)
 {
@@ -247,6 +275,7 @@ become_invalidated(Change *change)
 				 errmsg("invalidating credential \"%s\" needs a reason",
 						uuid_text(change->old_row, change->desc, "uuid"))));
 	check_successor(change);
+	drop_replacement(change);
 	set_column(change, "invalidated_at",
 			   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
 }

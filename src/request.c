@@ -35,6 +35,19 @@ PG_FUNCTION_INFO_V1(lc_invalidate_credential);
 PG_FUNCTION_INFO_V1(lc_reissue_credential);
 PG_FUNCTION_INFO_V1(lc_eligible_users);
 
+/* Refuses NULL: doing nothing without a word would pass for having done it. */
+static void
+require_arguments(FunctionCallInfo fcinfo, const char *const *names)
+{
+	int i;
+
+	for (i = 0; i < PG_NARGS(); i++)
+		if (names[i] != NULL && PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be NULL", names[i])));
+}
+
 typedef struct EvidenceRequest
 {
 	const LcConfiguration *configuration;
@@ -188,6 +201,30 @@ lock_live(int64 configuration_id, int64 user_id, Found *found)
 	return take_found(lc_spi_execute(&select, values, NULL, SPI_OK_SELECT), found);
 }
 
+/*
+ * Refuses to wait for ever: an import may have left a replacement of another credential of the same
+ * user, and one that is pending is all there can be.
+ */
+static void
+refuse_other_replacement(const Found *found)
+{
+	static LcStatement select = {
+		.sql = "SELECT uuid, supersedes FROM learning_credentials.credential"
+			   " WHERE configuration_id = $1 AND user_id = $2 AND supersedes <> $3"
+			   "   AND status IN ('generating', 'error')",
+		.types = { INT8OID, INT8OID, UUIDOID }
+	};
+	Datum values[] = { Int64GetDatum(found->configuration_id), Int64GetDatum(found->user_id),
+					   UUIDPGetDatum(&found->uuid) };
+
+	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential \"%s\" waits to replace \"%s\" of the same user", lc_spi_text(0, 1),
+						lc_spi_text(0, 2)),
+				 errhint("Delete it and try again.")));
+}
+
 /* Refuses to issue to somebody whom the source does not know. */
 static void
 check_user(const LcConfiguration *configuration, int64 user_id)
@@ -200,7 +237,7 @@ check_user(const LcConfiguration *configuration, int64 user_id)
 	names = lc_user_names(configuration->source, &user_id, 1);
 	if (names[0] == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("user " INT64_FORMAT " is not in \"%s.lms_user\"", user_id,
 						configuration->source)));
 	lc_spi_finish();
@@ -217,6 +254,7 @@ empty_object(void)
 Datum
 lc_generate_credential(PG_FUNCTION_ARGS)
 {
+	static const char *const names[] = { "configuration_id", "user_id" };
 	int64 configuration_id = PG_GETARG_INT64(0);
 	int64 user_id = PG_GETARG_INT64(1);
 	pg_uuid_t *result = palloc(sizeof(pg_uuid_t));
@@ -224,6 +262,7 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 	LcIdentity before;
 	Found found;
 
+	require_arguments(fcinfo, names);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	configuration = lc_configuration_load(configuration_id);
@@ -258,6 +297,7 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 Datum
 lc_retry_credential(PG_FUNCTION_ARGS)
 {
+	static const char *const names[] = { "uuid" };
 	static LcStatement status = {
 		.sql = "SELECT status FROM learning_credentials.credential WHERE uuid = $1",
 		.types = { UUIDOID }
@@ -270,6 +310,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	Datum result;
 	bool isnull;
 
+	require_arguments(fcinfo, names);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	lock_credential(uuid, &found);
@@ -287,10 +328,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 Datum
 lc_invalidate_credential(PG_FUNCTION_ARGS)
 {
-	static LcStatement drop_replacement = {
-		.sql = "DELETE FROM learning_credentials.credential WHERE uuid = $1",
-		.types = { UUIDOID }
-	};
+	static const char *const names[] = { "uuid", "reason" };
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential"
 			   "   SET status = 'invalidated', invalidation_reason = $2 WHERE uuid = $1",
@@ -302,15 +340,11 @@ lc_invalidate_credential(PG_FUNCTION_ARGS)
 	Found replacement;
 	Found found;
 
+	require_arguments(fcinfo, names);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	/* The replacement is locked first, as whoever issues it does. */
-	if (lock_replacement(uuid, &replacement))
-	{
-		Datum pending[] = { UUIDPGetDatum(&replacement.uuid) };
-
-		lc_spi_execute(&drop_replacement, pending, NULL, SPI_OK_DELETE);
-	}
+	/* The replacement is locked first, as whoever issues it does; the lifecycle drops it. */
+	(void) lock_replacement(uuid, &replacement);
 	lock_credential(uuid, &found);
 	if (found.status == LC_INVALIDATED)
 		ereport(ERROR,
@@ -327,14 +361,17 @@ lc_invalidate_credential(PG_FUNCTION_ARGS)
 Datum
 lc_reissue_credential(PG_FUNCTION_ARGS)
 {
+	static const char *const names[] = { "uuid", "reason" };
 	pg_uuid_t *uuid = PG_GETARG_UUID_P(0);
-	char *reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *reason;
 	pg_uuid_t *result = palloc(sizeof(pg_uuid_t));
 	LcConfiguration *configuration;
 	LcIdentity before;
 	Found replacement;
 	Found found;
 
+	require_arguments(fcinfo, names);
+	reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	if (reason[strspn(reason, " \t\r\n")] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("reissuing a credential needs a reason")));
@@ -365,6 +402,7 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 			replacement.status = LC_GENERATING;
 			break;
 		}
+		refuse_other_replacement(&found);
 	}
 	if (replacement.status == LC_ERROR)
 		begin_again(&replacement.uuid);
@@ -404,6 +442,7 @@ put_rows(const LcEligibility *rows, int count, void *argument)
 Datum
 lc_eligible_users(PG_FUNCTION_ARGS)
 {
+	static const char *const names[] = { "configuration_id", NULL };
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	EligibilityResult result;
 	MemoryContext old;
@@ -414,9 +453,7 @@ lc_eligible_users(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("eligible_users() is called where no set of rows is accepted")));
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
+	require_arguments(fcinfo, names);
 
 	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
 	if (get_call_result_type(fcinfo, NULL, &result.desc) != TYPEFUNC_COMPOSITE)

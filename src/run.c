@@ -365,15 +365,21 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	SPI_commit();
 }
 
+static void
+require_configuration(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
+}
+
 /* CALL generate_credentials(configuration_id bigint) */
 Datum
 lc_generate_credentials(PG_FUNCTION_ARGS)
 {
 	ErrorData *error;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
+	require_configuration(fcinfo);
 	begin_procedure(fcinfo, "generate_credentials");
 	error = run_configuration(PG_GETARG_INT64(0));
 	if (error != NULL)
@@ -450,6 +456,7 @@ lc_request_run(PG_FUNCTION_ARGS)
 	bool isnull;
 	int64 id;
 
+	require_configuration(fcinfo);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	(void) lc_configuration_load(PG_GETARG_INT64(0));	/* error when there is none */
