@@ -98,6 +98,7 @@ sub sound
 		[ '/Filter [/ASCIIHexDecode /FlateDecode]', hex_of(compress($picture)) ]);
 	$pdf{'in hexadecimal digits'} =
 	  page("$box $resources", [ '/Filter /ASCIIHexDecode', hex_of($picture) ]);
+	$pdf{'state changed'} = page("$box $resources", "0.5 0 0 0.5 30 60 cm 0 0 1 rg $picture");
 	$pdf{'state left open'} = page("$box $resources", "q 0.5 0 0 0.5 9 9 cm q 1 0 0 rg $picture");
 	$pdf{'state closed once too often'} =
 	  page("$box $resources", "0.8 0 0 0.8 9 9 cm Q 0 0 1 RG $picture");
