@@ -85,7 +85,10 @@ PROVE_TESTS = \
 	test/t/012_hostile_templates.pl \
 	test/t/020_fonts.pl \
 	test/t/030_documents.pl \
-	test/t/040_bisecting.pl
+	test/t/040_bisecting.pl \
+	test/t/110_crash.pl \
+	test/t/112_interference.pl \
+	test/t/120_concurrency.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)

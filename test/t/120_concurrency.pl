@@ -1,0 +1,98 @@
+# Everybody at once over the same 200 users: nothing is issued twice, nothing is lost, no deadlock.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use LearningCredentials;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $users = 200;
+my $clients = 8;
+my $seconds = 10;
+my $bench = "$FindBin::RealBin/../bench";
+my $node = new_node('concurrency', 'deadlock_timeout = 100ms', 'client_min_messages = error');
+make_database($node, 'campus', $users);
+
+sub sql { return $node->safe_psql('campus', $_[0]) }
+
+# pgbench(NAME, CONFIGURATION, SCRIPT[@WEIGHT]...): 8 clients for 10 seconds; any error ends a client
+# and is a failure
+sub pgbench
+{
+	my ($name, $configuration, @scripts) = @_;
+	my ($out, $error);
+	my $ok = IPC::Run::run(
+		[   'pgbench', '--no-vacuum', "--client=$clients", '--jobs=2', "--time=$seconds",
+			"--define=configuration=$configuration", (map { "--file=$bench/$_" } @scripts),
+			$node->connstr('campus') ],
+		'>', \$out, '2>', \$error);
+	ok($ok, "$name: no client fails") or diag($error);
+	unlike($error, qr/ERROR|aborted/, "$name: no error, no deadlock");
+	my ($transactions) = $out =~ /number of transactions actually processed: (\d+)/;
+	cmp_ok($transactions, '>', 10 * $clients, "$name: there was something to withstand");
+	note($out);
+	return;
+}
+
+# ---- issuing alone
+my $configuration = configure($node, 'campus', 'Issue');
+pgbench('issuing', $configuration, 'same_users.sql');
+is( sql(<<SQL), "$users|$users|$users", 'issuing: one available credential a user, made once');
+SELECT count(*), count(DISTINCT user_id), sum(attempts) FROM learning_credentials.credential
+ WHERE configuration_id = $configuration AND status = 'available'
+SQL
+settled($node, 'campus', 'issuing');
+
+# ---- everything, and one document in ten fails. What is refused because somebody else was first is
+# no error here: the credential is not available (55000) or gone (42704), or its user has none.
+sql(<<'SQL');
+CREATE FUNCTION app.reissue(configuration bigint, who bigint) RETURNS uuid
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT learning_credentials.reissue_credential(uuid)
+              FROM learning_credentials.credential
+             WHERE configuration_id = configuration AND user_id = who AND status = 'available');
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    RETURN NULL;
+END $$;
+CREATE FUNCTION app.invalidate(configuration bigint, who bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM learning_credentials.invalidate_credential(uuid, 'invalidated by chance')
+       FROM learning_credentials.credential
+      WHERE configuration_id = configuration AND user_id = who AND status = 'available';
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    NULL;
+END $$;
+SQL
+$configuration = configure($node, 'campus', 'Mixed', '{"flaky": true}');
+pgbench('mixed', $configuration, 'same_users.sql@1', 'same_users_mixed.sql@2');
+holds($node, 'campus', 'mixed');
+for my $state ('available', 'error', 'invalidated')
+{
+	cmp_ok(count_of($node, 'campus', "configuration_id = $configuration AND status = '$state'"),
+		'>', 0, "mixed: some are $state");
+}
+cmp_ok(count_of($node, 'campus', "configuration_id = $configuration AND superseded_by IS NOT NULL"),
+	'>', 0, 'mixed: some are replaced');
+sql("CALL learning_credentials.generate_credentials($configuration)");
+settled($node, 'campus', 'mixed, and a CALL');
+
+# ---- a run over users whom others issue to in the opposite order
+$configuration = configure($node, 'campus', 'Opposite');
+my @sessions = (
+	start_sql($node, 'campus', "CALL learning_credentials.generate_credentials($configuration)"),
+	map { start_sql($node, 'campus', map { "SELECT learning_credentials.generate_credential($configuration, $_)" } reverse 1 .. $users) } 1 .. 2);
+for (@sessions)
+{
+	my ($status, undef, $error) = finish_sql($_);
+	is($status, 0, 'opposite order: no error') or diag($error);
+}
+is(count_of($node, 'campus', "configuration_id = $configuration AND status = 'available'"),
+	$users, 'opposite order: one credential a user');
+sql("CALL learning_credentials.generate_credentials($configuration)");
+settled($node, 'campus', 'opposite order');
+
+$node->stop;
+done_testing();
