@@ -5,6 +5,8 @@
 #ifndef LC_GUARD_H
 #define LC_GUARD_H
 
+#include "compat.h"
+
 /* Seconds that one parse may take. */
 #define LC_GUARD_SECONDS 10
 
@@ -25,6 +27,6 @@ extern void lc_guard(const char *what, void (*work)(void *argument), void *argum
 extern void lc_guard_check(void);
 
 /* Raises 54000: "what" needs more memory than the guard allows. For work() whose library said so. */
-extern void lc_guard_memory_error(void) pg_attribute_noreturn();
+pg_noreturn extern void lc_guard_memory_error(void);
 
 #endif							/* LC_GUARD_H */

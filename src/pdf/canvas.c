@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "pdf/canvas.h"
 #include "pdf/flate.h"
 #include "pdf/syntax.h"

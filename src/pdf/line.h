@@ -14,6 +14,7 @@
 #include <hb.h>
 
 #include "lib/stringinfo.h"
+include "compat.h"
 #include "pdf/base14.h"
 #include "pdf/font.h"
 #include "pdf/itemize.h"
@@ -123,7 +124,7 @@ extern void lc_shape_run(LcTypesetter *typesetter, const LcTextStyle *style, con
 extern void lc_space_run(const LcLine *line, LcRun *run, bool is_last);
 
 /* Raises 22P05: no font of the style, or to fall back on, shows the character. */
-extern void lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style, uint32 character)
-	pg_attribute_noreturn();
+pg_noreturn extern void lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style,
+										 uint32 character);
 
 #endif							/* LC_LINE_H */

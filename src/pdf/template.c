@@ -11,6 +11,7 @@
 #include "lib/ilist.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "pdf/syntax.h"
 #include "pdf/template.h"
 #include "pdf/template_read.h"

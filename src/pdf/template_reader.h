@@ -12,6 +12,7 @@
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
+#include "compat.h"
 #include "pdf/template_read.h"
 
 /* How a dictionary is read. */
@@ -49,8 +50,8 @@ typedef struct LcReader
 } LcReader;
 
 /* Raises 22023. "detail" is a sentence. */
-extern void lc_reader_damaged(LcReader *reader, const char *detail) pg_attribute_noreturn();
-extern void lc_reader_unusable(LcReader *reader, const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void lc_reader_damaged(LcReader *reader, const char *detail);
+pg_noreturn extern void lc_reader_unusable(LcReader *reader, const char *detail);
 
 /* Raises the error that libqpdf has, if any: to be called after every call of it that may fail. */
 extern void lc_reader_check(LcReader *reader);
