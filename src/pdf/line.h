@@ -14,7 +14,7 @@
 #include <hb.h>
 
 #include "lib/stringinfo.h"
-include "compat.h"
+#include "compat.h"
 #include "pdf/base14.h"
 #include "pdf/font.h"
 #include "pdf/itemize.h"
