@@ -139,7 +139,7 @@ schemas_for(const char *schema)
 static Oid
 find_callable(const char *text, LcCallableKind kind)
 {
-	List *names = lc_qualified_name(text);
+	List *names = lc_parse_qualified_name(text);
 	const CallableForm *form = &forms[kind];
 	char *schema;
 	char *name;

@@ -5,6 +5,7 @@
 #ifndef LC_COMPAT_H
 #define LC_COMPAT_H
 
+#include "catalog/pg_namespace.h"
 #include "utils/acl.h"
 #include "utils/regproc.h"
 #if PG_VERSION_NUM >= 160000
@@ -41,13 +42,6 @@
 #else
 #define lc_function_aclcheck(oid, role) pg_proc_aclcheck(oid, role, ACL_EXECUTE)
 #define lc_schema_aclcheck(oid, role) pg_namespace_aclcheck(oid, role, ACL_USAGE)
-#endif
-
-/* "schema.name" -> list of its parts; since version 16 it can also report errors softly. */
-#if PG_VERSION_NUM >= 160000
-#define lc_qualified_name(text) stringToQualifiedNameList(text, NULL)
-#else
-#define lc_qualified_name(text) stringToQualifiedNameList(text)
 #endif
 
 #endif							/* LC_COMPAT_H */
