@@ -149,6 +149,7 @@ decode_png(const Reading *reading, int *width, int *height, int *channels)
 	if (!png_image_begin_read_from_memory(image, reading->data, reading->length))
 		png_failed(image);
 	check_size(image->width, image->height);
+	image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;	/* else 16 bits without gAMA are taken for linear light */
 	image->format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;
 	*width = (int) image->width;
 	*height = (int) image->height;
@@ -294,7 +295,6 @@ encode_channels(ImageStream *stream, const uint8 *pixels, int width, int height,
 		{
 			if (owner->stream.avail_out == 0)
 			{
-				/* The sum of all output counts: next_out may be moved, total_out not. */
 				Size used = owner->stream.next_out - data;
 
 				data = repalloc_huge(data, capacity * 2);
@@ -421,6 +421,36 @@ jpeg_failed(const JpegOwner *owner)
 }
 
 /*
+ * The size from the frame header (ITU-T T.81, B.2.2), if there is one before the first scan: libjpeg reads
+ * on to the scan before it tells.
+ */
+static void
+check_jpeg_header(const uint8 *data, Size length)
+{
+	Size at = 2;
+
+	while (at + 4 <= length && data[at] == 0xff)
+	{
+		int marker = data[at + 1];
+
+		if (marker == 0xff)
+		{
+			at++;				/* a fill byte */
+			continue;
+		}
+		if (marker == 0xd9 || marker == 0xda)
+			return;				/* the end, a scan */
+		if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
+		{
+			if (at + 9 <= length)
+				check_size(data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]);
+			return;
+		}
+		at += 2 + (data[at + 2] << 8 | data[at + 3]);
+	}
+}
+
+/*
  * The steps of decoding, each of which may longjmp to the caller. Bounded: a JPEG of several scans is
  * only read, scan by scan; lc_guard_check() ends what takes too long.
  */
@@ -429,6 +459,7 @@ decode_jpeg_steps(JpegOwner *owner, const Reading *reading)
 {
 	j_decompress_ptr decoder = &owner->decoder;
 
+	check_jpeg_header(reading->data, reading->length);
 	jpeg_mem_src(decoder, reading->data, reading->length);
 	jpeg_read_header(decoder, TRUE);
 	check_size(decoder->image_width, decoder->image_height);
@@ -544,9 +575,9 @@ read_image(void *argument)
 				 errmsg("image is too large: %zu bytes", reading->length),
 				 errdetail("The setting learning_credentials.max_image_size allows %d kB.",
 						   lc_max_image_size)));
-	if (reading->length > 8 && memcmp(reading->data, "\x89PNG\r\n\x1a\n", 8) == 0)
+	if (reading->length >= 8 && memcmp(reading->data, "\x89PNG\r\n\x1a\n", 8) == 0)
 		read_png(reading);
-	else if (reading->length > 3 && memcmp(reading->data, "\xff\xd8\xff", 3) == 0)
+	else if (reading->length >= 3 && memcmp(reading->data, "\xff\xd8\xff", 3) == 0)
 		read_jpeg(reading);
 	else
 		ereport(ERROR,
