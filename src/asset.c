@@ -120,8 +120,8 @@ check_content(const char *slug, const uint8 *data, Size length)
 	if (length > (Size) limit * 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("asset \"%s\" is too large: a %s of %zu bytes", slug,
-						lc_asset_kind_name(type->kind), length),
+				 errmsg("%s \"%s\" is too large: %zu bytes", lc_asset_kind_name(type->kind), slug,
+						length),
 				 errdetail("The setting learning_credentials.%s allows %d kB.", setting, limit)));
 	switch (type->kind)
 	{
@@ -233,7 +233,7 @@ lc_asset_find(const char *slug, LcAssetKind kind, const char *path)
 	if (asset != NULL && asset->kind != kind)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s: asset \"%s\" is a %s, expected a %s", path, slug,
+				 errmsg("%s: asset \"%s\" has the kind %s, not %s", path, slug,
 						lc_asset_kind_name(asset->kind), lc_asset_kind_name(kind))));
 	return asset;
 }

@@ -19,7 +19,6 @@
 #include "pdf/font.h"
 #include "pdf/syntax.h"
 #include "pdf/typeset.h"
-#include "settings.h"
 
 /* Bytes of fonts that a backend keeps open. */
 #define CACHE_BYTES (96 * 1024 * 1024)
@@ -424,12 +423,6 @@ open_font(void *argument)
 	uint8 *data;
 	Size i;
 
-	if (reading->length > (Size) lc_max_font_size * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("font is too large: %zu bytes", reading->length),
-				 errdetail("The setting learning_credentials.max_font_size allows %d kB.",
-						   lc_max_font_size)));
 	directory = check_directory(reading->data, reading->length);
 	check_tables(reading->data, directory, &font->is_cff);
 	check_embedding(reading->data, directory, &font->whole);

@@ -63,8 +63,9 @@ typedef struct Reading
 
 static LcCache images = LC_CACHE(images, CACHE_BYTES);
 
+/* The setting is for images that are stored: those that are there stay usable when it is lowered. */
 static void
-check_size(uint64 width, uint64 height)
+check_size(const Reading *reading, uint64 width, uint64 height)
 {
 	if (width == 0 || height == 0)
 		ereport(ERROR,
@@ -76,7 +77,7 @@ check_size(uint64 width, uint64 height)
 				 errmsg("image is too large: " UINT64_FORMAT " x " UINT64_FORMAT " pixels", width,
 						height),
 				 errdetail("A side may have %d pixels.", MAX_SIDE)));
-	if (width * height > (uint64) lc_max_image_pixels)
+	if (reading->image == NULL && width * height > (uint64) lc_max_image_pixels)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("image is too large: " UINT64_FORMAT " x " UINT64_FORMAT " pixels", width,
@@ -114,19 +115,20 @@ png_failed(const png_image *image)
 
 /* The size from the IHDR chunk, which is the first (PNG specification, 11.2.1). */
 static void
-check_png_header(const uint8 *data, Size length)
+check_png_header(const Reading *reading)
 {
+	const uint8 *data = reading->data;
 	uint64 width;
 	uint64 height;
 
-	if (length < 33 || memcmp(data + 12, "IHDR", 4) != 0)
+	if (reading->length < 33 || memcmp(data + 12, "IHDR", 4) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("PNG image is damaged"),
 				 errdetail("It has no header.")));
 	width = ((uint64) data[16] << 24) | (data[17] << 16) | (data[18] << 8) | data[19];
 	height = ((uint64) data[20] << 24) | (data[21] << 16) | (data[22] << 8) | data[23];
-	check_size(width, height);
+	check_size(reading, width, height);
 }
 
 /*
@@ -141,14 +143,14 @@ decode_png(const Reading *reading, int *width, int *height, int *channels)
 	png_image *image = &owner->image;
 	uint8 *pixels;
 
-	check_png_header(reading->data, reading->length);
+	check_png_header(reading);
 	owner->callback.func = png_release;
 	owner->callback.arg = owner;
 	MemoryContextRegisterResetCallback(context, &owner->callback);
 	image->version = PNG_IMAGE_VERSION;
 	if (!png_image_begin_read_from_memory(image, reading->data, reading->length))
 		png_failed(image);
-	check_size(image->width, image->height);
+	check_size(reading, image->width, image->height);
 	image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;	/* else 16 bits without gAMA are taken for linear light */
 	image->format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;
 	*width = (int) image->width;
@@ -425,8 +427,10 @@ jpeg_failed(const JpegOwner *owner)
  * on to the scan before it tells.
  */
 static void
-check_jpeg_header(const uint8 *data, Size length)
+check_jpeg_header(const Reading *reading)
 {
+	const uint8 *data = reading->data;
+	Size length = reading->length;
 	Size at = 2;
 
 	while (at + 4 <= length && data[at] == 0xff)
@@ -443,7 +447,7 @@ check_jpeg_header(const uint8 *data, Size length)
 		if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
 		{
 			if (at + 9 <= length)
-				check_size(data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]);
+				check_size(reading, data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]);
 			return;
 		}
 		at += 2 + (data[at + 2] << 8 | data[at + 3]);
@@ -459,10 +463,10 @@ decode_jpeg_steps(JpegOwner *owner, const Reading *reading)
 {
 	j_decompress_ptr decoder = &owner->decoder;
 
-	check_jpeg_header(reading->data, reading->length);
+	check_jpeg_header(reading);
 	jpeg_mem_src(decoder, reading->data, reading->length);
 	jpeg_read_header(decoder, TRUE);
-	check_size(decoder->image_width, decoder->image_height);
+	check_size(reading, decoder->image_width, decoder->image_height);
 	if (decoder->arith_code)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -569,12 +573,6 @@ read_image(void *argument)
 {
 	Reading *reading = argument;
 
-	if (reading->length > (Size) lc_max_image_size * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("image is too large: %zu bytes", reading->length),
-				 errdetail("The setting learning_credentials.max_image_size allows %d kB.",
-						   lc_max_image_size)));
 	if (reading->length >= 8 && memcmp(reading->data, "\x89PNG\r\n\x1a\n", 8) == 0)
 		read_png(reading);
 	else if (reading->length >= 3 && memcmp(reading->data, "\xff\xd8\xff", 3) == 0)

@@ -32,8 +32,7 @@ extern int lc_image_place(LcCanvas *canvas, const LcImage *image);
 
 /*
  * Is this a PNG or JPEG that can be drawn: not damaged, with at most
- * learning_credentials.max_image_size bytes and max_image_pixels pixels? Decodes it completely. Raises
- * 22023 or 54000.
+ * learning_credentials.max_image_pixels pixels? Decodes it completely. Raises 22023 or 54000.
  */
 extern void lc_image_check(const uint8 *data, Size length);
 
