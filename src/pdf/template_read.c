@@ -298,14 +298,15 @@ static void
 wrap_content(LcReader *reader, StringInfo content)
 {
 	LcTemplatePage *page = reader->page;
+	char *drawn = psprintf("q /%sGround Do", page->prefix);
 	StringInfoData data;
 	LcFragment *entries;
 	int number;
 
 	initStringInfo(&data);
 	lc_deflate(&data, content->data, content->len);
-	number = lc_reader_add_stream(reader, "/Type /XObject /Subtype /Form /Filter /FlateDecode /BBox [", data.data,
-						data.len);
+	number = lc_reader_add_stream(reader, "/Type /XObject /Subtype /Form /Filter /FlateDecode /BBox [",
+								  data.data, data.len);
 	entries = &page->objects[number - 1].entries;
 	/* The form must not be clipped where the page is: the edge of a clip is drawn softly. */
 	lc_pdf_numbers(&entries->text, 4, page->left - BLEED, page->bottom - BLEED, page->right + BLEED,
@@ -313,74 +314,85 @@ wrap_content(LcReader *reader, StringInfo content)
 	lc_fragment_add(entries, "]");
 	appendStringInfo(&page->xobjects.text, "/%sGround %d 0 R ", page->prefix, number);
 
-	number = lc_reader_add_stream(reader, "", psprintf("q /%sGround Do", page->prefix),
-						strlen(page->prefix) + strlen("q /Ground Do"));
+	number = lc_reader_add_stream(reader, "", drawn, strlen(drawn));
 	appendStringInfo(&page->contents, "%d 0 R ", number);
 	appendStringInfoString(&page->closing, "Q\n");
 }
 
+/* The page's content as it is, between q and Q, with what it leaves open closed. */
 static void
-append_content(LcReader *reader, qpdf_oh stream, StringInfo content, StringInfo references)
-{
-	Size length;
-	char *data;
-
-	if (!qpdf_oh_is_stream(reader->qpdf, stream))
-		lc_reader_damaged(reader, "Its first page has content that is not a stream.");
-	appendStringInfo(references, "%d 0 R ", lc_reader_number(reader, stream, LC_PLAIN));
-	data = lc_reader_data(reader, stream, qpdf_dl_none, &length);
-	lc_reader_expand(reader, stream, data, length, content);
-	appendStringInfoChar(content, '\n');
-	pfree(data);
-}
-
-/*
- * The page's content stays as it is if what follows it can be drawn undisturbed: it is put between q and Q,
- * and what it leaves open is closed.
- */
-static void
-read_content(LcReader *reader, qpdf_oh handle)
+keep_content(LcReader *reader, List *streams, const LcBalance *balance)
 {
 	LcTemplatePage *page = reader->page;
-	qpdf_oh contents = lc_reader_get(reader, handle, "/Contents");
-	StringInfoData content;
-	StringInfoData references;
-	LcBalance balance;
+	ListCell *cell;
 
-	if (qpdf_oh_is_null(reader->qpdf, contents))
-		return;
-	initStringInfo(&content);
-	initStringInfo(&references);
+	appendStringInfo(&page->contents, "%d 0 R ", lc_reader_add_stream(reader, "", pstrdup("q"), 1));
+	foreach (cell, streams)
+		appendStringInfo(&page->contents, "%d 0 R ",
+						 lc_reader_number(reader, (qpdf_oh) lfirst_int(cell), LC_PLAIN));
+	for (int i = 0; i < balance->marks; i++)
+		appendStringInfoString(&page->closing, "EMC\n");
+	for (int i = 0; i < balance->states + 1; i++)
+		appendStringInfoString(&page->closing, "Q\n");
+}
+
+/* Handles of the page's content streams. */
+static List *
+get_streams(LcReader *reader, qpdf_oh handle)
+{
+	qpdf_oh contents = lc_reader_get(reader, handle, "/Contents");
+	List *streams = NIL;
+	ListCell *cell;
+
 	if (qpdf_oh_is_array(reader->qpdf, contents))
 	{
 		int count = qpdf_oh_get_array_n_items(reader->qpdf, contents);
 
 		for (int i = 0; i < count; i++)
-		{
-			qpdf_oh stream = qpdf_oh_get_array_item(reader->qpdf, contents, i);
-
-			lc_reader_check(reader);
-			append_content(reader, stream, &content, &references);
-			qpdf_oh_release(reader->qpdf, stream);
-		}
+			streams = lappend_int(streams,
+								  (int) qpdf_oh_get_array_item(reader->qpdf, contents, i));
 	}
-	else
-		append_content(reader, contents, &content, &references);
+	else if (!qpdf_oh_is_null(reader->qpdf, contents))
+		streams = list_make1_int((int) contents);
+	lc_reader_check(reader);
+	foreach (cell, streams)
+	{
+		if (!qpdf_oh_is_stream(reader->qpdf, (qpdf_oh) lfirst_int(cell)))
+			lc_reader_damaged(reader, "Its first page has content that is not a stream.");
+	}
+	return streams;
+}
+
+/* The content stays what it is, unless what follows it could not be drawn undisturbed. */
+static void
+read_content(LcReader *reader, qpdf_oh handle)
+{
+	List *streams = get_streams(reader, handle);
+	StringInfoData content;
+	LcBalance balance;
+	ListCell *cell;
+
+	if (streams == NIL)
+		return;
+	initStringInfo(&content);
+	foreach (cell, streams)
+	{
+		qpdf_oh stream = (qpdf_oh) lfirst_int(cell);
+		Size length;
+		char *data = lc_reader_data(reader, stream, qpdf_dl_none, &length);
+
+		lc_reader_expand(reader, stream, data, length, &content);
+		appendStringInfoChar(&content, '\n');
+		pfree(data);
+	}
 
 	balance = lc_scan_content(content.data, content.len);
 	if (balance.broken || balance.text)
 		wrap_content(reader, &content);
 	else
-	{
-		int number = lc_reader_add_stream(reader, "", pstrdup("q"), 1);
-
-		appendStringInfo(&page->contents, "%d 0 R %s", number, references.data);
-		for (; balance.marks > 0; balance.marks--)
-			appendStringInfoString(&page->closing, "EMC\n");
-		for (; balance.states >= 0; balance.states--)
-			appendStringInfoString(&page->closing, "Q\n");
-	}
+		keep_content(reader, streams, &balance);
 	pfree(content.data);
+	list_free(streams);
 }
 
 /* ============================================================ the file */
