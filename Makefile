@@ -70,6 +70,9 @@ REGRESS = \
 	definitions \
 	lifecycle \
 	issuing \
+	rights \
+	levels \
+	identifiers \
 	merging \
 	pdf_options \
 	validation \

@@ -107,7 +107,7 @@ COMMENT ON FUNCTION learning_credentials.apply_access(name, text) IS
 'Gives a role what a level may do. For grant_access() and for update scripts of the extension.';
 
 CREATE FUNCTION learning_credentials.grant_access(role_name name, level text) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -137,7 +137,7 @@ COMMENT ON FUNCTION learning_credentials.grant_access(name, text) IS
 'Gives a role a level: verifier (reads the view metadata), learner, staff (what a REST server''s learners and staff see; roles that cannot log in only), issuer (types, configurations, assets, runs, issuing) or admin (the LMS tables, imports, and giving levels).';
 
 CREATE FUNCTION learning_credentials.revoke_access(role_name name, level text) RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -101,13 +101,20 @@ check_places(LcPage *page, const LcOption *root)
 
 /* ------------------------------------------------------------ validate_options() */
 
-/* What a function is; if it is built in, *name is its name without schema. Error when there is none. */
+/*
+ * What a function is; if it is built in, *name is its name without schema. Error when there is none. As
+ * in a credential type, a name without schema is looked for among ours first.
+ */
 static BuiltIn
 resolve(const char *func, char **name)
 {
-	FuncCandidateList candidate = FuncnameGetCandidates(lc_parse_qualified_name(func), -1, NIL, false,
-														false, false, true);
+	List *names = lc_parse_qualified_name(func);
+	FuncCandidateList candidate;
 
+	*name = strVal(llast(names));
+	if (list_length(names) == 1 && built_in(*name) != BUILT_IN_NONE)
+		return built_in(*name);
+	candidate = FuncnameGetCandidates(names, -1, NIL, false, false, false, true);
 	if (candidate == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function \"%s\" does not exist", func),
