@@ -80,6 +80,8 @@ static bool
 is_plain(const LcLine *line, const LcRun *run, bool is_builtin)
 {
 	const LcChar *chars = line->chars;
+	int word = 0;				/* the length of a word, and of the longest */
+	int longest = 0;
 	int i;
 
 	if (run->level % 2 || line->char_space != 0)
@@ -93,7 +95,12 @@ is_plain(const LcLine *line, const LcRun *run, bool is_builtin)
 			(chars[i].character != ' ' || i == run->start || i == run->end - 1 ||
 			 chars[i + 1].is_space))
 			return false;
+		word = chars[i].is_space ? 0 : word + 1;
+		longest = Max(longest, word);
 	}
+	/* Letters with spaces between them all are taken for spaced letters of a word. */
+	if (longest == 1 && run->end - run->start > 1)
+		return false;
 	for (i = 0; i < run->glyph_count; i++)
 	{
 		const LcGlyph *glyph = &run->glyphs[i];

@@ -18,7 +18,6 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -112,15 +111,12 @@ resolve_locale(const char *locale, char *name)
 	return false;
 }
 
-/* The same, raising 22023. */
+/* The same for a locale that is known. */
 static void
 require_locale(const char *locale, char *name)
 {
 	if (!resolve_locale(locale, name))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("locale \"%s\" is not known", locale),
-				 errhint("Name a locale such as \"en\", \"de-AT\" or \"pt_BR\".")));
+		elog(ERROR, "locale \"%s\" is not known", locale);
 }
 
 bool
@@ -267,15 +263,9 @@ get_formatter(const char *date_format, const char *locale, const char *time_zone
 		return kept.handle;
 
 	if (!lc_date_format_is_valid(date_format, &reason))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("date format \"%s\" is not valid: %s", date_format, reason),
-				 errhint("Use \"short\", \"medium\", \"long\", \"full\", or a pattern such as \"d MMMM yyyy\"; put text between single quotes.")));
+		elog(ERROR, "date format \"%s\" is not valid: %s", date_format, reason);
 	if (!resolve_time_zone(time_zone, zone))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" is not known", time_zone),
-				 errhint("Name a time zone such as \"Europe/Warsaw\" or \"UTC\".")));
+		elog(ERROR, "time zone \"%s\" is not known", time_zone);
 	if (kept.handle != NULL)
 		udat_close(kept.handle);
 	kept.handle = NULL;
@@ -308,13 +298,11 @@ lc_format_date(TimestampTz time, const char *date_format, const char *locale, co
 	char utf8[MAX_DATE * 3 + 1];
 	double milliseconds;
 
-	formatter = get_formatter(date_format != NULL ? date_format : "long", locale,
-							  time_zone != NULL ? time_zone
-												: pg_get_timezone_name(session_timezone));
 	if (TIMESTAMP_NOT_FINITE(time))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("an infinite time cannot be written as a date")));
+	formatter = get_formatter(date_format, locale, time_zone);
 	/* PostgreSQL counts microseconds from 2000, ICU milliseconds from 1970. */
 	milliseconds = (double) time / 1000.0 +
 		(double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000.0;

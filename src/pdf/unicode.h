@@ -23,13 +23,17 @@ extern bool lc_time_zone_is_known(const char *time_zone);
  */
 extern bool lc_date_format_is_valid(const char *date_format, const char **reason);
 
+/*
+ * What follows takes only locales, time zones and formats that are known or valid: whoever reads them
+ * checks.
+ */
+
 /* The text in upper case by the rules of the locale ("straße" -> "STRASSE", Turkish "i" -> "İ"), palloc'd. */
 extern char *lc_text_upper(const char *text, const char *locale);
 
 /*
- * The time as a date, palloc'd. date_format NULL is "long", time_zone NULL that of the session. Raises
- * 22023 when one of the last three is not known, 22008 for infinite times. The formatter of the last
- * call is kept, so that calls with the same last three arguments are cheap.
+ * The time as a date, palloc'd. Raises 22008 for infinite times. The formatter of the last call is kept,
+ * so that calls with the same last three arguments are cheap.
  */
 extern char *lc_format_date(TimestampTz time, const char *date_format, const char *locale,
 							const char *time_zone);

@@ -5,36 +5,25 @@ use warnings;
 
 use Encode qw(decode encode);
 use FindBin;
-use File::Temp qw(tempdir);
-use IPC::Run qw(run);
-use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Unicode::Normalize qw(NFD);
 
-my $fonts = '/usr/share/fonts';
-my %font = (
-	noto => "$fonts/truetype/noto/NotoSans-Regular.ttf",
-	dejavu => "$fonts/truetype/dejavu/DejaVuSerif.ttf",
-	garamond => "$fonts/opentype/ebgaramond/EBGaramond12-Regular.otf");
+use lib "$FindBin::RealBin/lib";
+use Document qw(literal store_file document preview error_of check fonts text);
+
+my $folder = '/usr/share/fonts';
+my %file = (
+	noto => "$folder/truetype/noto/NotoSans-Regular.ttf",
+	dejavu => "$folder/truetype/dejavu/DejaVuSerif.ttf",
+	garamond => "$folder/opentype/ebgaramond/EBGaramond12-Regular.otf");
 
 my $node = PostgreSQL::Test::Cluster->new('fonts');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION learning_credentials');
-
-my $folder = tempdir(CLEANUP => 1);
-
-# store SLUG FILE: an asset of the file's bytes
-sub store
-{
-	my ($slug, $file) = @_;
-
-	$node->safe_psql('postgres',
-		"INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('$slug', pg_read_binary_file('$file'))");
-	return;
-}
+store_file($node, $_, $file{$_}) for sort keys %file;
 
 # Texts are bytes of UTF-8 here: what PostgreSQL and the programs take and give.
 sub decomposed
@@ -44,60 +33,13 @@ sub decomposed
 	return encode('UTF-8', NFD(decode('UTF-8', $text)));
 }
 
-sub literal
+# Options for a page with nothing but a name in fonts (JSON).
+sub with_fonts
 {
-	my ($text) = @_;
+	my ($fonts) = @_;
 
-	$text =~ s/'/''/g;
-	return "'$text'";
+	return qq({"page": {}, "defaults": {"font": $fonts}, "text_elements": {"context": false, "date": false}});
 }
-
-# documents OPTIONS, NAMES...: files with the previews, in order
-sub documents
-{
-	my ($options, @names) = @_;
-	my $json = literal(JSON::PP->new->utf8->canonical->encode($options));
-	my $list = join ', ', map { '(' . literal($_) . ')' } @names;
-	my $rows = $node->safe_psql('postgres',
-		"SELECT encode(learning_credentials.preview_pdf($json, name), 'hex') FROM (VALUES $list) AS given (name)");
-	my @files;
-
-	for my $row (split /\n/, $rows)
-	{
-		my $file = sprintf '%s/%04d.pdf', $folder, ++our $count;
-
-		open my $handle, '>:raw', $file or die "$file: $!";
-		print $handle pack 'H*', $row;
-		close $handle;
-		push @files, $file;
-	}
-	return @files;
-}
-
-# output COMMAND...: what it prints; dies when it fails
-sub output
-{
-	my @command = @_;
-	my ($out, $error);
-
-	run(\@command, '>', \$out, '2>', \$error) or die "@command: $error";
-	return $out;
-}
-
-sub text_of
-{
-	my ($file) = @_;
-	my $text = output('pdftotext', $file, '-');
-
-	$text =~ s/[\n\f]+\z//;
-	return $text;
-}
-
-store($_, $font{$_}) for sort keys %font;
-
-my %blank = (
-	page => {},
-	text_elements => { context => JSON::PP::false, date => JSON::PP::false });
 
 # ------------------------------------------------------------ names
 my @latin = (
@@ -115,26 +57,68 @@ my @cyrillic = (
 	'Ўладзімір', 'Ґалаґан');
 my @mixed = ('Anna Жукова', 'Α A А', 'Maria Παπαδοπούλου-Смирнова');
 
-for my $slug (sort keys %font)
+# Spaces that are not what they look like, letters that look like others, initials, an invisible joiner.
+my @odd = ("Jean\xc2\xa0Paul", "Ω Ω", "K K", "A B C", "J K Rowling", "Auf\xe2\x80\x8clage", "Zwei  und   drei");
+
+for my $slug (sort keys %file)
 {
-	my @given = (@latin, @greek, @cyrillic, @mixed);
-	my @files;
+	my @given = (@latin, @greek, @cyrillic, @mixed, @odd);
+	my %seen = map { $_ => 1 } @given;
 
 	# As given, and with every letter and mark on its own.
-	push @given, grep { my $nfd = $_; !grep { $_ eq $nfd } @given } map { decomposed($_) } @given;
-	cmp_ok(scalar @given, '>=', 80, "$slug: " . @given . ' names');
-	@files = documents({ %blank, defaults => { font => $slug } }, @given);
-	is(scalar @files, scalar @given, "$slug: all have documents");
-	for my $i (0 .. $#files)
+	push @given, grep { !$seen{$_} } map { decomposed($_) } @given;
+	cmp_ok(scalar @given, '>=', 100, "$slug: " . @given . ' names');
+	for my $name (@given)
 	{
-		my $listed = output('pdffonts', $files[$i]);
+		next if $slug eq 'garamond' && $name =~ /\xe2\x84[\xa6\xaa]/;	# it has no Ohm and Kelvin signs
+		my $pdf = preview($node, with_fonts("\"$slug\""), user_full_name => $name);
+		my @used = fonts($pdf);
 
-		is(text_of($files[$i]), $given[$i], "$slug: text of $given[$i]");
-		output('qpdf', '--check', $files[$i]);
-		like($listed, $slug eq 'garamond' ? qr/^[A-Z]{6}\+EBGaramond\S+ +CID Type 0C +Identity-H +yes yes yes/m
-			  : qr/^[A-Z]{6}\+\S+ +CID TrueType +Identity-H +yes yes yes/m, "$slug: font of $given[$i]");
-		unlike($listed, qr/ no +(yes|no) +(yes|no) +\d+ +\d+$/m, "$slug: embedded for $given[$i]");
+		is(text($pdf), $name, "$slug: $name");
+		is(check($pdf), '', '... qpdf finds nothing wrong');
+		is(scalar(grep { $_->[0] =~ /^[A-Z]{6}\+/ && "@$_[1 .. 3]" eq 'yes yes yes' } @used), scalar @used, '... every font is embedded and cut');
 	}
+}
+
+is(text(preview($node, with_fonts('"noto"'), user_full_name => "Anna\tMaria")), 'Anna Maria', 'a tab is a space');
+
+# ------------------------------------------------------------ which font shows what
+
+# The fonts of a document, without their tags.
+sub used
+{
+	my ($fonts, $name, $settings) = @_;
+	my $pdf = document($node,
+		'learning_credentials.preview_pdf(' . literal(with_fonts($fonts)) . ', ' . literal($name) . ')'
+		  . ($settings ? ", 'hex') FROM set_config('learning_credentials.fallback_fonts', " . literal($settings) . ', false) -- ' : ''));
+
+	is(text($pdf), $name, "$fonts: text of $name");
+	return join ' ', map { $_->[0] =~ s/^[A-Z]{6}\+//r } fonts($pdf);
+}
+
+is(used('"Times-Roman"', 'Zoë “Ž” Müller–Œ'), 'Times-Roman', 'a built-in font');
+is(used('"Courier"', decomposed('Zoë')), 'Courier', 'a built-in font shows what can be composed');
+is(used('["Helvetica", "noto"]', 'Ada Lovelace'), 'Helvetica', 'the first font that shows it');
+is(used('["Helvetica", "noto"]', 'Łukasz Nowak'), 'NotoSans-Regular', 'a name is in one font');
+is(used('["Helvetica", "noto"]', 'Anna Жукова'), 'Helvetica NotoSans-Regular', 'each script in its own');
+is(used('"Helvetica"', 'Łukasz', 'noto'), 'NotoSans-Regular', 'fallback_fonts');
+is(used('"Helvetica"', 'Ada', 'no_such_font'), 'Helvetica', 'fallback_fonts are read when they are needed');
+
+my $cannot = '22P05: text_elements.name: the font "Helvetica" cannot show the character';
+
+is(error_of($node, with_fonts('"Helvetica"'), user_full_name => 'Łukasz'), "$cannot \"Ł\" (U+0141)", 'a character that the font does not show');
+is(error_of($node, with_fonts('"Helvetica"'), user_full_name => "Ada q\xcc\x83"), "$cannot \"\xcc\x83\" (U+0303)", 'a mark that the font does not show');
+is(error_of($node, with_fonts('["Helvetica", "garamond"]'), user_full_name => '王'),
+	'22P05: text_elements.name: the fonts "Helvetica", "garamond" cannot show the character "王" (U+738B)', 'a character that no font shows');
+is(error_of($node, with_fonts('"noto"'), user_full_name => "Ada\x07"), '22P05: text_elements.name: the text has a control character (U+0007), which cannot be shown', 'a control character');
+
+for my $case ([ 'no_such_font', '42704: setting learning_credentials.fallback_fonts: there is no font asset "no_such_font"' ],
+	[ 'noto,,dejavu', '22023: setting learning_credentials.fallback_fonts is not a list of names separated by commas' ])
+{
+	my ($setting, $expected) = @$case;
+
+	$node->safe_psql('postgres', 'ALTER DATABASE postgres SET learning_credentials.fallback_fonts = ' . literal($setting));
+	is(error_of($node, with_fonts('"Helvetica"'), user_full_name => 'Łukasz'), $expected, "fallback_fonts: $setting");
 }
 
 done_testing();
