@@ -87,6 +87,7 @@ PROVE_TESTS = \
 	test/t/011_sealing.pl \
 	test/t/012_hostile_templates.pl \
 	test/t/020_fonts.pl \
+	test/t/021_hostile_fonts_images.pl \
 	test/t/030_documents.pl \
 	test/t/040_bisecting.pl \
 	test/t/110_crash.pl \
