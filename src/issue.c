@@ -7,6 +7,9 @@
  * each outside of it, because a row locked outside and updated inside a subtransaction costs two
  * multixacts. Statements over a batch are planned for each execution: a plan made while a table was
  * small would read it whole for the rest of a run.
+ *
+ * Locks are taken in one order by all: a credential that is to be replaced, then its replacement.
+ * Batches never wait for a credential: what is in another session's hands is left to it.
  */
 #include "postgres.h"
 
@@ -45,6 +48,8 @@ typedef struct Claimed
 {
 	Datum row;					/* of type credential, as it was claimed */
 	pg_uuid_t *uuid;
+	pg_uuid_t *supersedes;		/* NULL: it is no replacement */
+	bool waits;					/* what it replaces is in another session's hands */
 	int64 user_id;
 	int attempts;
 	char *name;
@@ -103,10 +108,66 @@ take_items(Batch *batch, uint64 count)
 		*item->uuid = *DatumGetUUIDP(lc_spi_value(i, 2, &isnull));
 		item->user_id = DatumGetInt64(lc_spi_value(i, 3, &isnull));
 		item->attempts = DatumGetInt32(lc_spi_value(i, 4, &isnull));
-		if (!DatumGetBool(lc_spi_value(i, 5, &isnull)))
-			item->error = pstrdup("the credential that this one replaces is not available any more");
+		(void) lc_spi_value(i, 5, &isnull);
+		if (!isnull)
+		{
+			item->supersedes = palloc(sizeof(pg_uuid_t));
+			*item->supersedes = *DatumGetUUIDP(lc_spi_value(i, 5, &isnull));
+		}
 	}
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Locks what the batch's replacements are to replace. It may be gone, or in another session's hands,
+ * which then has its replacement in hand, too.
+ */
+static void
+hold_superseded(Batch *batch)
+{
+	static LcStatement hold = {
+		.sql = "WITH held AS ("
+			   "    SELECT uuid FROM learning_credentials.credential"
+			   "     WHERE uuid = ANY ($1) AND status = 'available' FOR NO KEY UPDATE SKIP LOCKED)"
+			   " SELECT s.uuid, o.uuid IS NOT NULL"
+			   "   FROM unnest($1) AS s (uuid)"
+			   "   LEFT JOIN learning_credentials.credential o ON o.uuid = s.uuid AND o.status = 'available'"
+			   "  WHERE NOT EXISTS (SELECT FROM held WHERE held.uuid = s.uuid)",
+		.types = { UUIDARRAYOID },
+		.custom = true
+	};
+	Datum *uuids = palloc(sizeof(Datum) * batch->count);
+	Datum values[1];
+	int count = 0;
+	uint64 rows;
+	uint64 row;
+	int i;
+
+	for (i = 0; i < batch->count; i++)
+		if (batch->items[i].supersedes != NULL)
+			uuids[count++] = UUIDPGetDatum(batch->items[i].supersedes);
+	if (count == 0)
+		return;
+	values[0] = array_of(uuids, NULL, count, UUIDOID);
+	rows = lc_spi_execute(&hold, values, NULL, SPI_OK_SELECT);
+	for (row = 0; row < rows; row++)
+	{
+		bool isnull;
+		pg_uuid_t *missed = DatumGetUUIDP(lc_spi_value(row, 1, &isnull));
+		bool waits = DatumGetBool(lc_spi_value(row, 2, &isnull));
+
+		for (i = 0; i < batch->count; i++)
+		{
+			Claimed *item = &batch->items[i];
+
+			if (item->supersedes == NULL || memcmp(item->supersedes, missed, sizeof(pg_uuid_t)) != 0)
+				continue;
+			item->waits = waits;
+			if (!waits)
+				item->error = pstrdup("the credential that this one replaces is not available any more");
+		}
+	}
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /*
@@ -206,7 +267,7 @@ generate_items(Batch *batch)
 			(bytes > BATCH_BYTES ||
 			 TimestampDifferenceExceeds(began, GetCurrentTimestamp(), BATCH_MILLISECONDS)))
 			break;
-		if (item->error != NULL)
+		if (item->waits || item->error != NULL)
 			continue;
 		if (item->name == NULL)
 		{
@@ -317,7 +378,7 @@ store_errors(const Batch *batch)
 		const Claimed *item = &batch->items[i];
 		TimestampTz retry;
 
-		if (item->document != NULL)
+		if (item->waits || item->document != NULL)
 			continue;
 		retry = retry_time(item->attempts + 1);
 		uuids[count] = UUIDPGetDatum(item->uuid);
@@ -345,15 +406,8 @@ store_errors(const Batch *batch)
 static void
 claim(Batch *batch, int64 run_id, const pg_uuid_t *after, int limit)
 {
-	/*
-	 * The last column: is what it supersedes still to be had? Answered by the caller's snapshot; the
-	 * lifecycle trigger has the last word.
-	 */
 #define CLAIMED                                                                                    \
-	"SELECT c, c.uuid, c.user_id, c.attempts,"                                                     \
-	"       c.supersedes IS NULL"                                                                  \
-	"       OR EXISTS (SELECT FROM learning_credentials.credential o"                              \
-	"                   WHERE o.uuid = c.supersedes AND o.status = 'available')"                   \
+	"SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes"                                        \
 	"  FROM learning_credentials.credential c"
 	static LcStatement of_run = {
 		.sql = CLAIMED " WHERE c.run_id = $1 AND c.uuid > $2 AND c.status = 'generating'"
@@ -383,6 +437,7 @@ claim(Batch *batch, int64 run_id, const pg_uuid_t *after, int limit)
 	}
 	take_items(batch, count);
 	SPI_freetuptable(SPI_tuptable);
+	hold_superseded(batch);
 }
 
 bool
@@ -416,12 +471,14 @@ lc_issue(const LcConfiguration *configuration, int64 run_id, const pg_uuid_t *af
 		store_errors(&batch);
 		for (i = 0; i < batch.tried; i++)
 		{
-			if (batch.items[i].document != NULL)
+			const Claimed *item = &batch.items[i];
+
+			if (item->document != NULL)
 				result->available++;
-			else
+			else if (!item->waits)
 			{
 				result->failed++;
-				result->error = batch.items[i].error;
+				result->error = item->error;
 			}
 		}
 		result->last = *batch.items[batch.tried - 1].uuid;

@@ -21,8 +21,10 @@ typedef struct LcIssued
 /*
  * Claims credentials in status "generating" and tries to make their documents: at most "limit" of
  * run "run_id" behind "after", in the order of their uuids, that nobody else holds; or, with run_id
- * 0, the one credential "after", which the caller has locked in that status. Stops early when the batch has taken a second or holds many bytes;
- * what was not tried waits. Each ends available, or in error with its reason.
+ * 0, the one credential "after", which the caller has locked in that status, after what it replaces.
+ * Stops early when the batch has taken a second or holds many bytes; what was not tried waits, and
+ * so does a replacement of what another session holds. The others end available, or in error with
+ * the reason.
  *
  * Called with the owner's identity, inside a SPI connection. "to_errors": what fails for all of
  * them (the function is gone, the source cannot be read) ends in error too, instead of being raised.

@@ -6,6 +6,8 @@
  * DEFINER would do the same; here the identity is changed in one way everywhere), call other people's
  * functions as the configuration's role, and raise what is wrong with the request itself. What goes
  * wrong in a generation function is recorded with the credential, and a WARNING says so.
+ *
+ * A credential is locked before its replacement, see issue.c.
  */
 #include "postgres.h"
 
@@ -128,7 +130,7 @@ begin_again(const pg_uuid_t *uuid)
 	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
-/* A credential as a function of this file found and locked it. */
+/* A credential as a function of this file found it. */
 typedef struct Found
 {
 	pg_uuid_t uuid;
@@ -173,7 +175,22 @@ lock_credential(const pg_uuid_t *uuid, Found *found)
 						DatumGetCString(DirectFunctionCall1(uuid_out, values[0])))));
 }
 
-/* Locks the pending replacement of a credential; false when there is none. */
+/* Locks what a credential is to replace, if it is to replace one. */
+static void
+lock_superseded(const pg_uuid_t *uuid)
+{
+	static LcStatement select = {
+		.sql = "SELECT FROM learning_credentials.credential"
+			   " WHERE uuid = (SELECT supersedes FROM learning_credentials.credential WHERE uuid = $1)"
+			   " FOR NO KEY UPDATE",
+		.types = { UUIDOID }
+	};
+	Datum values[] = { UUIDPGetDatum(uuid) };
+
+	lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+}
+
+/* Locks the pending replacement of a credential that is locked; false when there is none. */
 static bool
 lock_replacement(const pg_uuid_t *uuid, Found *found)
 {
@@ -186,17 +203,29 @@ lock_replacement(const pg_uuid_t *uuid, Found *found)
 	return take_found(lc_spi_execute(&select, values, NULL, SPI_OK_SELECT), found);
 }
 
-/* Locks a user's live credential, not a pending replacement; false when there is none. */
+/* Finds a user's live credential, not a pending replacement; false when there is none. */
 static bool
-lock_live(int64 configuration_id, int64 user_id, Found *found)
+find_live(int64 configuration_id, int64 user_id, Found *found)
 {
 	static LcStatement select = {
 		.sql = FOUND " WHERE configuration_id = $1 AND user_id = $2 AND status <> 'invalidated'"
-					 "   AND NOT (supersedes IS NOT NULL AND status IN ('generating', 'error'))"
-					 " FOR NO KEY UPDATE",
+					 "   AND NOT (supersedes IS NOT NULL AND status IN ('generating', 'error'))",
 		.types = { INT8OID, INT8OID }
 	};
 	Datum values[] = { Int64GetDatum(configuration_id), Int64GetDatum(user_id) };
+
+	return take_found(lc_spi_execute(&select, values, NULL, SPI_OK_SELECT), found);
+}
+
+/* Locks a found credential that is not issued yet; false when that is no longer so. */
+static bool
+lock_unissued(Found *found)
+{
+	static LcStatement select = {
+		.sql = FOUND " WHERE uuid = $1 AND status IN ('generating', 'error') FOR NO KEY UPDATE",
+		.types = { UUIDOID }
+	};
+	Datum values[] = { UUIDPGetDatum(&found->uuid) };
 
 	return take_found(lc_spi_execute(&select, values, NULL, SPI_OK_SELECT), found);
 }
@@ -273,8 +302,12 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 		Datum evidence;
 
 		CHECK_FOR_INTERRUPTS();
-		if (lock_live(configuration_id, user_id, &found))
-			break;
+		if (find_live(configuration_id, user_id, &found))
+		{
+			if (found.status == LC_AVAILABLE || lock_unissued(&found))
+				break;
+			continue;
+		}
 		check_user(configuration, user_id);
 		evidence = evidence_for(configuration, user_id, empty_object());
 		if (lc_begin(configuration, &user_id, &evidence, 1, 0, NULL, NULL, &found.uuid) > 0)
@@ -313,6 +346,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	require_arguments(fcinfo, names);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
+	lock_superseded(uuid);
 	lock_credential(uuid, &found);
 	begin_again(uuid);			/* refused by the lifecycle for the finished */
 	configuration = lc_configuration_load(found.configuration_id);
@@ -337,14 +371,11 @@ lc_invalidate_credential(PG_FUNCTION_ARGS)
 	pg_uuid_t *uuid = PG_GETARG_UUID_P(0);
 	Datum values[] = { UUIDPGetDatum(uuid), PG_GETARG_DATUM(1) };
 	LcIdentity before;
-	Found replacement;
 	Found found;
 
 	require_arguments(fcinfo, names);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	/* The replacement is locked first, as whoever issues it does; the lifecycle drops it. */
-	(void) lock_replacement(uuid, &replacement);
 	lock_credential(uuid, &found);
 	if (found.status == LC_INVALIDATED)
 		ereport(ERROR,
@@ -378,31 +409,24 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	for (;;)
+	lock_credential(uuid, &found);
+	if (found.status != LC_AVAILABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential \"%s\" is not available and cannot be reissued",
+						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid))))));
+	configuration = lc_configuration_load(found.configuration_id);
+	if (!lock_replacement(uuid, &replacement))
 	{
-		Datum evidence;
+		Datum evidence = evidence_for(configuration, found.user_id, found.evidence);
 
-		CHECK_FOR_INTERRUPTS();
-		if (lock_replacement(uuid, &replacement))
+		while (lc_begin(configuration, &found.user_id, &evidence, 1, 0, uuid, reason,
+						&replacement.uuid) == 0)
 		{
-			configuration = lc_configuration_load(replacement.configuration_id);
-			break;
+			CHECK_FOR_INTERRUPTS();
+			refuse_other_replacement(&found);
 		}
-		lock_credential(uuid, &found);
-		if (found.status != LC_AVAILABLE)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("credential \"%s\" is not available and cannot be reissued",
-							DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid))))));
-		configuration = lc_configuration_load(found.configuration_id);
-		evidence = evidence_for(configuration, found.user_id, found.evidence);
-		if (lc_begin(configuration, &found.user_id, &evidence, 1, 0, uuid, reason,
-					 &replacement.uuid) > 0)
-		{
-			replacement.status = LC_GENERATING;
-			break;
-		}
-		refuse_other_replacement(&found);
+		replacement.status = LC_GENERATING;
 	}
 	if (replacement.status == LC_ERROR)
 		begin_again(&replacement.uuid);

@@ -69,14 +69,19 @@ commit_step(const LcIdentity *before)
 
 /* ---------------------------------------------------------------- retrieving and queueing */
 
-/* error -> generating for users of whom an earlier attempt failed and is due again. */
+/*
+ * error -> generating for users of whom an earlier attempt failed and is due again. One that is
+ * locked is being retried by somebody else.
+ */
 static uint64
 requeue_due(const Enqueue *enqueue, const Datum *user_ids, int count)
 {
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential SET status = 'generating', run_id = $2"
-			   " WHERE configuration_id = $1 AND status = 'error' AND retry_at <= now()"
-			   "   AND user_id = ANY ($3)",
+			   " WHERE uuid IN (SELECT c.uuid FROM learning_credentials.credential c"
+			   "                 WHERE c.configuration_id = $1 AND c.user_id = ANY ($3)"
+			   "                   AND c.status = 'error' AND c.retry_at <= now()"
+			   "                   FOR NO KEY UPDATE SKIP LOCKED)",
 		.types = { INT8OID, INT8OID, INT8ARRAYOID },
 		.custom = true
 	};

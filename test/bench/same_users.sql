@@ -1,3 +1,3 @@
--- pgbench: everybody issues to the same 200 users. -D configuration=ID
-\set user random(1, 200)
+-- pgbench -D configuration=ID -D users=N: everybody issues to the same users.
+\set user random(1, :users)
 SELECT learning_credentials.generate_credential(:configuration, :user);

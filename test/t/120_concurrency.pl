@@ -9,22 +9,21 @@ use Test::More;
 
 my $users = 200;
 my $clients = 8;
-my $seconds = 10;
 my $bench = "$FindBin::RealBin/../bench";
 my $node = new_node('concurrency', 'deadlock_timeout = 100ms', 'client_min_messages = error');
 make_database($node, 'campus', $users);
 
 sub sql { return $node->safe_psql('campus', $_[0]) }
 
-# pgbench(NAME, CONFIGURATION, SCRIPT[@WEIGHT]...): 8 clients for 10 seconds; any error ends a client
+# pgbench(NAME, CONFIGURATION, USERS, SECONDS, SCRIPT[@WEIGHT]...): 8 clients; any error ends a client
 # and is a failure
 sub pgbench
 {
-	my ($name, $configuration, @scripts) = @_;
+	my ($name, $configuration, $users, $seconds, @scripts) = @_;
 	my ($out, $error);
 	my $ok = IPC::Run::run(
 		[   'pgbench', '--no-vacuum', "--client=$clients", '--jobs=2', "--time=$seconds",
-			"--define=configuration=$configuration", (map { "--file=$bench/$_" } @scripts),
+			"--define=configuration=$configuration", "--define=users=$users", (map { "--file=$bench/$_" } @scripts),
 			$node->connstr('campus') ],
 		'>', \$out, '2>', \$error);
 	ok($ok, "$name: no client fails") or diag($error);
@@ -37,7 +36,7 @@ sub pgbench
 
 # ---- issuing alone
 my $configuration = configure($node, 'campus', 'Issue');
-pgbench('issuing', $configuration, 'same_users.sql');
+pgbench('issuing', $configuration, $users, 10, 'same_users.sql');
 is( sql(<<SQL), "$users|$users|$users", 'issuing: one available credential a user, made once');
 SELECT count(*), count(DISTINCT user_id), sum(attempts) FROM learning_credentials.credential
  WHERE configuration_id = $configuration AND status = 'available'
@@ -45,7 +44,7 @@ SQL
 settled($node, 'campus', 'issuing');
 
 # ---- everything, and one document in ten fails. What is refused because somebody else was first is
-# no error here: the credential is not available (55000) or gone (42704), or its user has none.
+# no error here: the credential is not what it was (55000) or gone (42704).
 sql(<<'SQL');
 CREATE FUNCTION app.reissue(configuration bigint, who bigint) RETURNS uuid
 LANGUAGE plpgsql AS $$
@@ -55,6 +54,15 @@ BEGIN
              WHERE configuration_id = configuration AND user_id = who AND status = 'available');
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NULL;
+END $$;
+CREATE FUNCTION app.retry(configuration bigint, who bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM learning_credentials.retry_credential(uuid)
+       FROM learning_credentials.credential
+      WHERE configuration_id = configuration AND user_id = who AND status = 'error';
+EXCEPTION WHEN object_not_in_prerequisite_state OR undefined_object THEN
+    NULL;
 END $$;
 CREATE FUNCTION app.invalidate(configuration bigint, who bigint) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -66,18 +74,23 @@ EXCEPTION WHEN object_not_in_prerequisite_state THEN
     NULL;
 END $$;
 SQL
-$configuration = configure($node, 'campus', 'Mixed', '{"flaky": true}');
-pgbench('mixed', $configuration, 'same_users.sql@1', 'same_users_mixed.sql@2');
-holds($node, 'campus', 'mixed');
-for my $state ('available', 'error', 'invalidated')
+for my $crowd ([ 'mixed', $users, 10 ], [ 'crowded', 3, 5 ])
 {
-	cmp_ok(count_of($node, 'campus', "configuration_id = $configuration AND status = '$state'"),
-		'>', 0, "mixed: some are $state");
+	my ($name, $few, $seconds) = @$crowd;
+	$configuration = configure($node, 'campus', $name, '{"flaky": true}');
+	pgbench($name, $configuration, $few, $seconds, 'same_users.sql@1', 'same_users_mixed.sql@2');
+	holds($node, 'campus', $name);
+	for my $state ('available', 'error', 'invalidated')
+	{
+		cmp_ok(sql(<<SQL), '>', 0, "$name: some became $state");
+SELECT count(*) FROM learning_credentials.credential_event WHERE configuration_id = $configuration AND new_status = '$state'
+SQL
+	}
+	cmp_ok(count_of($node, 'campus', "configuration_id = $configuration AND superseded_by IS NOT NULL"),
+		'>', 0, "$name: some are replaced");
+	sql("CALL learning_credentials.generate_credentials($configuration)");
+	settled($node, 'campus', "$name, and a CALL");
 }
-cmp_ok(count_of($node, 'campus', "configuration_id = $configuration AND superseded_by IS NOT NULL"),
-	'>', 0, 'mixed: some are replaced');
-sql("CALL learning_credentials.generate_credentials($configuration)");
-settled($node, 'campus', 'mixed, and a CALL');
 
 # ---- a run over users whom others issue to in the opposite order
 $configuration = configure($node, 'campus', 'Opposite');
