@@ -41,7 +41,7 @@ extern bool lc_font_is_builtin(const char *name);
 
 typedef struct LcTextStyle
 {
-	List *fonts;				/* of LcFontRef: the first that shows a word, shows it */
+	List *fonts;				/* of LcFontRef, in the order in which they are tried */
 	double char_space;			/* points between characters; ligatures are off unless it is 0 */
 	const char *language;		/* a locale, as "sr" or "tr_TR": forms of letters; NULL: none */
 	bool rtl;					/* is the paragraph set from right to left? */
@@ -55,7 +55,8 @@ typedef struct LcTextStyle
 extern LcTypesetter *lc_typeset_begin(StringInfo content, const char *prefix);
 
 /*
- * Shapes one line of UTF-8 text. Line breaks and other control characters have no glyphs and are errors,
+ * Shapes one line of UTF-8 text. Each stretch of one script is set in the first font that shows all its
+ * letters; if none does, each word; if none does, each character. The fallback fonts come last. Line breaks and other control characters have no glyphs and are errors,
  * but a tab is a space. Raises 22P05 (untranslatable_character), naming the character, style->path and
  * the fonts, when neither the fonts nor those of learning_credentials.fallback_fonts show it; what the
  * font's bytes raise (lc_font_check) when it is first used. The style is not kept.
@@ -72,7 +73,7 @@ extern double lc_typeset_width(const LcLine *line, double size);
 
 /*
  * Draws the line with the left end of its baseline at (x, y), all in points: appends one BT ... ET to the
- * content. The fill colour is the caller's. In ET's wake no text state is left but Tf and Tm.
+ * content. The fill colour is the caller's.
  */
 extern void lc_typeset_draw(LcTypesetter *typesetter, const LcLine *line, double size, double x,
 							double y);
