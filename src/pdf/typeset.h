@@ -56,10 +56,12 @@ extern LcTypesetter *lc_typeset_begin(StringInfo content, const char *prefix);
 
 /*
  * Shapes one line of UTF-8 text. Each stretch of one script is set in the first font that shows all its
- * letters; if none does, each word; if none does, each character. The fallback fonts come last. Line breaks and other control characters have no glyphs and are errors,
- * but a tab is a space. Raises 22P05 (untranslatable_character), naming the character, style->path and
- * the fonts, when neither the fonts nor those of learning_credentials.fallback_fonts show it; what the
- * font's bytes raise (lc_font_check) when it is first used. The style is not kept.
+ * letters; if none does, each word; if none does, each character. The fallback fonts come last.
+ *
+ * Line breaks and other control characters have no glyphs and are errors, but a tab is a space. Raises
+ * 22P05 (untranslatable_character), naming the character, style->path and the fonts, when neither the
+ * fonts nor those of learning_credentials.fallback_fonts show it; what the font's bytes raise
+ * (lc_font_check) when it is first used. The style is not kept.
  */
 extern LcLine *lc_typeset_line(LcTypesetter *typesetter, const LcTextStyle *style, const char *text,
 							   Size length);
