@@ -92,7 +92,8 @@ PROVE_TESTS = \
 	test/t/040_bisecting.pl \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \
-	test/t/120_concurrency.pl
+	test/t/120_concurrency.pl \
+	test/t/130_load.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
