@@ -79,7 +79,14 @@ REGRESS = \
 	metadata \
 	retrieval_cases
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
-ISOLATION =
+ISOLATION = \
+	issue_twice \
+	reissue_generate \
+	reissue_twice \
+	invalidate_reissue \
+	retry_twice \
+	runs \
+	definitions_rights
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
 PROVE_TESTS = \

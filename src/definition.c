@@ -123,7 +123,10 @@ check_writer_may_be(const char *role, bool naming, const char *what)
 						   GetUserNameFromId(GetUserId(), false))));
 }
 
-/* The writer of a type's functions or options writes them for each of its configurations. */
+/*
+ * The writer of a type's functions or options writes them for each of its configurations. The trigger
+ * holds the type's row, which every new configuration locks first: so those that there are, are seen.
+ */
 static void
 check_writer_of_configurations(int64 type_id)
 {
@@ -131,7 +134,8 @@ check_writer_of_configurations(int64 type_id)
 		.sql = "SELECT run_as, min(learning_context_key)"
 			   "  FROM learning_credentials.credential_configuration"
 			   " WHERE credential_type_id = $1 GROUP BY run_as ORDER BY run_as",
-		.types = { INT8OID }
+		.types = { INT8OID },
+		.latest = true
 	};
 	Datum values[] = { Int64GetDatum(type_id) };
 	LcIdentity before;
@@ -182,6 +186,27 @@ lc_check_type(PG_FUNCTION_ARGS)
 
 	lc_options_warn(retrieval_func, generation_func, DatumGetJsonbP(options));
 	return PointerGetDatum(row.new_row);
+}
+
+/*
+ * Keeps a type as it is until the configuration that comes to it is there for all to see: else its
+ * functions or options could be changed in between by somebody who may not act for the configuration.
+ */
+static void
+lock_type(int64 type_id)
+{
+	static LcStatement lock = {
+		.sql = "SELECT FROM learning_credentials.credential_type WHERE id = $1 FOR SHARE",
+		.types = { INT8OID }
+	};
+	Datum values[] = { Int64GetDatum(type_id) };
+	LcIdentity before;
+
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT);
+	lc_spi_finish();
+	lc_act_as_before(&before);
 }
 
 /* Warns about options that do not fit the functions of the configuration's type. */
@@ -237,6 +262,9 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 	if (row_changes(&row, "run_as"))
 		check_writer_may_be(SPI_getvalue(row.old_row, row.desc, SPI_fnumber(row.desc, "run_as")),
 							false, psprintf("The configuration in \"%s\"", key));
+	if (!lc_restoring() && (row.old_row == NULL || row_changes(&row, "run_as") ||
+							row_changes(&row, "credential_type_id")))
+		lock_type(DatumGetInt64(type_id));
 	if (!lc_restoring() &&
 		(row.old_row == NULL || row_changes(&row, "custom_options") ||
 		 row_changes(&row, "credential_type_id")))

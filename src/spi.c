@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "spi.h"
 
@@ -41,7 +42,11 @@ lc_spi_execute(LcStatement *statement, Datum *values, const char *nulls, int exp
 	int result;
 
 	prepare(statement);
-	result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+	if (statement->latest)
+		result = SPI_execute_snapshot(statement->plan, values, nulls, GetLatestSnapshot(),
+									  InvalidSnapshot, true, false, 0);
+	else
+		result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
 	if (result != expected)
 		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
 	return SPI_processed;

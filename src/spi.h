@@ -18,6 +18,7 @@ typedef struct LcStatement
 	const char *sql;
 	Oid types[LC_MAX_PARAMETERS];
 	bool custom;				/* planned anew for each execution: its best plan changes as tables grow */
+	bool latest;				/* a SELECT that sees all that is committed, also in REPEATABLE READ */
 	SPIPlanPtr plan;
 } LcStatement;
 
