@@ -17,6 +17,10 @@ packages=(gcc libc6-dev make pkg-config
     libipc-run-perl poppler-utils qpdf zbar-tools
     fonts-dejavu-core fonts-ebgaramond fonts-ebgaramond-extra fonts-noto-core)
 
+# What only one stage needs: the reference of the bench, and the fonts that it and we are measured with.
+declare -A more=([bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
+    python3-reportlab util-linux")
+
 declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -27,6 +31,7 @@ script=${scripts[$stage]:-}
 [ -n "$script" ] || die "usage: with_packages.sh test|demo|bench"
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$checkout/$script" ] || die "there is no $script"
+packages+=(${more[$stage]:-})
 
 # ---- packages ---------------------------------------------------------------------------------
 

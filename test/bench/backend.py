@@ -1,0 +1,52 @@
+"""One backend of the server that the environment names, through psql."""
+import subprocess
+import time
+
+
+class SqlError(Exception):
+    pass
+
+
+class Backend:
+    def __init__(self, database):
+        self.psql = subprocess.Popen(
+            ['psql', '--no-psqlrc', '--quiet', '--no-align', '--tuples-only', '--set=ON_ERROR_STOP=0',
+             '--dbname=' + database],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+        self.pid = int(self.query('SELECT pg_backend_pid()'))
+
+    def query(self, sql):
+        """What a statement gives, as text. Raises SqlError with what psql says when it fails."""
+        self.psql.stdin.write(sql + ';\n\\echo :ERROR end-of-answer\n')
+        self.psql.stdin.flush()
+        lines = []
+        for line in self.psql.stdout:
+            line = line.rstrip('\n')
+            if line.endswith(' end-of-answer'):
+                if line.startswith('true'):
+                    raise SqlError('\n'.join(lines))
+                return '\n'.join(lines)
+            lines.append(line)
+        raise SqlError('the server is gone: ' + '\n'.join(lines))
+
+    def timed(self, sql):
+        """The same, and the seconds it took."""
+        start = time.perf_counter()
+        answer = self.query(sql)
+        return answer, time.perf_counter() - start
+
+    def resident(self):
+        """The backend's resident memory in kB."""
+        with open('/proc/%d/status' % self.pid) as status:
+            for line in status:
+                if line.startswith('VmRSS:'):
+                    return int(line.split()[1])
+        raise SqlError('the backend has no resident memory')
+
+    def close(self):
+        self.psql.stdin.close()
+        self.psql.wait()
+
+
+def literal(value):
+    return "'" + value.replace("'", "''") + "'"

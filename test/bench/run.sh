@@ -1,0 +1,35 @@
+#!/bin/bash
+# run.sh: what documents cost, in time, bytes and memory. Called by with_packages.sh in a copy of the checkout
+# with PG_CONFIG, TREE (where the private tree goes) and SOCKETS. All runs on one core.
+#
+#	make bench                                      everything
+#	make bench SECTIONS=documents ROWS='3/vector/*/sealed 100/*'
+#
+# ROWS are those of documents.py; SECTIONS are documents and memory.
+set -euo pipefail
+. test/server.sh
+
+# The core that the bench and the server it starts are bound to: the last of those we may use.
+core=$(taskset -cp $$ | sed 's/.*[^0-9]//')
+taskset -cp "$core" $$ >/dev/null
+
+build_extension
+make -s -C test/bench/stages all install with_llvm=no
+start_server
+createdb bench
+psql --no-psqlrc --quiet --dbname=bench --command='CREATE EXTENSION learning_credentials'
+# In a session of its own: it loads the library with the clocks, beside which the other cannot be.
+psql --no-psqlrc --quiet --dbname=bench --file=test/bench/stages.sql
+
+status=0
+for section in ${SECTIONS:-documents memory}; do
+    case $section in
+        documents)
+            set -f
+            /usr/bin/python3 test/bench/documents.py bench ${ROWS:-} || status=1
+            set +f ;;
+        memory) /usr/bin/python3 test/bench/memory.py bench || status=1 ;;
+        *) echo "run.sh: there is no section \"$section\"" >&2; status=1 ;;
+    esac
+done
+exit "$status"
