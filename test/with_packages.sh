@@ -206,7 +206,7 @@ fi
 # What the script leaves in OUT is handed to the owner of the checkout: build/ or, for the demo, demo-output/.
 cd "$work/checkout"
 status=0
-as_worker env OUT="$work/out" TREE="$work/tree" SOCKETS="$sockets" TMPDIR="$sockets" LC_ALL=C.UTF-8 MAKEFLAGS= "$script" || status=$?
+as_worker env OUT="$work/out" TREE="$work/tree" SOCKETS="$sockets" TMPDIR="$sockets" LANG=C.UTF-8 LC_ALL=C.UTF-8 MAKEFLAGS= "$script" || status=$?
 
 result=$checkout/build/$stage
 [ "$stage" != demo ] || result=$checkout/demo-output

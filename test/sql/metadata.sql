@@ -205,8 +205,6 @@ COPY learning_credentials_api.metadata TO STDOUT;
 COPY (SELECT * FROM learning_credentials_api.metadata) TO STDOUT;
 COPY (SELECT user_full_name FROM learning_credentials_api.metadata
        WHERE verify_uuid = 'a0000000-0000-4000-8000-000000000001') TO STDOUT;
-COPY learning_credentials_api.metadata FROM STDIN;
-\.
 DO $$
 BEGIN
     -- PostgreSQL 15 knows MERGE, 17 allows it on views.
