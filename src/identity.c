@@ -86,6 +86,15 @@ lc_act_as_before(const LcIdentity *before)
 	SetUserIdAndSecContext(before->user, before->security_context);
 }
 
+void
+lc_refuse_stranger(const char *what)
+{
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot %s within security-restricted operation", what)));
+}
+
 /* Adds a text member to the object under construction. */
 static void
 add_member(JsonbParseState **state, const char *name, char *value, int length)

@@ -32,6 +32,13 @@ extern void lc_act_as_caller(LcIdentity *before);
 extern void lc_act_as_before(const LcIdentity *before);
 
 /*
+ * Refuses (42501) to do what changes credentials for code that runs as a stranger: a retrieval or
+ * generation function, or a view that one of them reads. It would pull a batch from under the feet
+ * of whoever works on it, and act on credentials of other configurations.
+ */
+extern void lc_refuse_stranger(const char *what);
+
+/*
  * Who acts, palloc'd: {"role": outer role, "session": session user, "subject": the claim "sub" of
  * the setting request.jwt.claims, where it is there}. The outer role is not changed by SECURITY
  * DEFINER or by lc_act_as.

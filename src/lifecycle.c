@@ -341,6 +341,8 @@ lc_credential_lifecycle(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		refuse_truncate(trigdata);
 
+	lc_refuse_stranger("change a credential");
+
 	change.desc = RelationGetDescr(trigdata->tg_relation);
 	change.old_row = trigdata->tg_trigtuple;
 	change.from = lc_status_of(column_value(change.old_row, change.desc, "status", &isnull));

@@ -292,6 +292,7 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 	Found found;
 
 	require_arguments(fcinfo, names);
+	lc_refuse_stranger("issue a credential");
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	configuration = lc_configuration_load(configuration_id);
@@ -344,6 +345,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	bool isnull;
 
 	require_arguments(fcinfo, names);
+	lc_refuse_stranger("retry a credential");
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	lock_superseded(uuid);
@@ -374,6 +376,7 @@ lc_invalidate_credential(PG_FUNCTION_ARGS)
 	Found found;
 
 	require_arguments(fcinfo, names);
+	lc_refuse_stranger("invalidate a credential");
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	lock_credential(uuid, &found);
@@ -402,6 +405,7 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 	Found found;
 
 	require_arguments(fcinfo, names);
+	lc_refuse_stranger("reissue a credential");
 	reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	if (reason[strspn(reason, " \t\r\n")] == '\0')
 		ereport(ERROR,

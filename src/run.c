@@ -462,6 +462,7 @@ lc_request_run(PG_FUNCTION_ARGS)
 	int64 id;
 
 	require_configuration(fcinfo);
+	lc_refuse_stranger("request a run");
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	(void) lc_configuration_load(PG_GETARG_INT64(0));	/* error when there is none */

@@ -292,6 +292,22 @@ SELECT s AS statement, t.try(s, :'tried') FROM unnest(ARRAY[
     'NOTIFY x', 'CREATE TABLE runner.made ()', 'CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS ''SELECT 1''', 'INSERT INTO runner.parent VALUES (1)', 'LOCK runner.parent',
     'SELECT set_config(''search_path'', ''runner'', false)', 'SELECT set_config(''request.jwt.claims'', ''{"sub": "forged"}'', false)']) AS s;
 SET client_min_messages = warning;
+-- whatever its role may do outside: no credential is touched by what makes one
+SELECT learning_credentials.grant_access('lc_runner', 'admin');
+CREATE FUNCTION runner.forward() RETURNS SETOF uuid LANGUAGE sql AS
+$$ UPDATE learning_credentials.credential SET status = 'invalidated', invalidation_reason = 'x' WHERE status = 'available' RETURNING uuid $$;
+ALTER FUNCTION runner.forward() OWNER TO lc_runner;
+SET client_min_messages = error;
+SELECT s AS statement, t.try(s, :'tried') FROM unnest(ARRAY[
+    'SELECT learning_credentials.generate_credential(1, 1)', 'SELECT learning_credentials.retry_credential(uuid) FROM learning_credentials.credential',
+    'SELECT learning_credentials.reissue_credential(uuid) FROM learning_credentials.credential',
+    'SELECT learning_credentials.invalidate_credential(uuid, ''x'') FROM learning_credentials.credential', 'SELECT learning_credentials.request_run(1)',
+    'CALL learning_credentials.generate_all_credentials()', 'DELETE FROM learning_credentials.credential', 'SELECT runner.forward()',
+    'SELECT count(*) FROM learning_credentials.eligible_users(1)']) AS s;
+SET client_min_messages = warning;
+SELECT learning_credentials.revoke_access('lc_runner', 'admin');
+GRANT USAGE ON SCHEMA learning_credentials TO lc_runner;
+GRANT SELECT ON learning_credentials.lms_user, learning_credentials.lms_context TO lc_runner;
 -- settings end with the call
 UPDATE learning_credentials.credential_configuration
    SET custom_options = '{"try": "SELECT set_config(''search_path'', ''runner'', false), set_config(''request.jwt.claims'', ''{\"sub\": \"forged\"}'', false)"}'
