@@ -100,7 +100,9 @@ PROVE_TESTS = \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \
 	test/t/120_concurrency.pl \
-	test/t/130_load.pl
+	test/t/130_load.pl \
+	test/t/140_reference.pl \
+	test/t/141_examples.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)

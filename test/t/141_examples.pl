@@ -1,0 +1,162 @@
+# The examples in docs/ do what the pages say. See test/docs/examples.md for how pages are written.
+use strict;
+use warnings;
+
+use Cwd qw(getcwd);
+use File::Path qw(make_path);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The first page leaves the database that the others begin with.
+my $first = 'getting-started';
+my @others = qw(sources designing-a-certificate writing-functions lifecycle security backup-and-upgrade);
+
+my $checkout = getcwd();
+my $node = PostgreSQL::Test::Cluster->new('examples');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8', '--username=postgres' ]);
+$node->append_conf('postgresql.conf', "client_min_messages = notice\nTimeZone = 'UTC'");
+$node->start;
+
+$ENV{PGHOST} = $node->host;
+$ENV{PGPORT} = $node->port;
+$ENV{PGUSER} = 'postgres';
+delete @ENV{qw(PGDATABASE PGOPTIONS PGSERVICE)};
+
+my $work = PostgreSQL::Test::Utils::tempdir();
+symlink "$checkout/test", "$work/test" or die "symlink: $!";
+
+# The fenced blocks of a page: [language, text, line, run?].
+sub blocks
+{
+	my ($page) = @_;
+	my (@blocks, $block, $comment);
+	my $role = 'postgres';
+
+	open my $handle, '<', "docs/$page.md" or die "docs/$page.md: $!";
+	while (my $line = <$handle>)
+	{
+		if ($block and $line =~ /^```\s*$/)
+		{
+			push @blocks, $block;
+			undef $block;
+			$comment = '';
+		}
+		elsif ($block)                                   { $block->{text} .= $line; }
+		elsif ($line =~ /^```(\w+)/)
+		{
+			$block = { language => $1, text => '', line => $., role => $role, run => ($comment // '') !~ /not run/ };
+			$block->{follows} = $#blocks if defined $comment and $comment eq '' and @blocks;
+		}
+		elsif ($line =~ /^<!-- as (\w+) -->$/)            { $role = $1; }
+		elsif ($line =~ /^<!--.*-->$/)                   { $comment = $line; }
+		elsif ($line =~ /\S/)                            { $comment = undef; }
+	}
+	close $handle;
+	die "docs/$page.md: a block without end" if $block;
+	return @blocks;
+}
+
+# What differs from run to run, and how wide psql makes its columns, is left out.
+sub normal
+{
+	my ($text) = @_;
+
+	$text =~ s/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/UUID/g;
+	$text =~ s/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?([+-]\d\d)?/TIME/g;
+	$text =~ s/\b\d{4}-\d\d-\d\d\b/DATE/g;
+	$text =~ s/\b$node->{_port}\b/PORT/g;
+	$text =~ s/\b[A-Z]{6}\+/SUBSET+/g;
+	$text =~ s/-{2,}/-/g;
+	$text =~ s/[ \t]+/ /g;
+	$text =~ s/^ | $//mg;
+	$text =~ s/^psql:<stdin>:\d+: //mg;
+	$text =~ s/^(LINE \d+:|\^).*\n//mg;
+	return join "\n", grep { /\S/ } split /\n/, $text;
+}
+
+# Options of generate_pdf: the page is made, a blank one if they name none.
+sub preview
+{
+	my ($options) = @_;
+
+	return <<"SQL";
+SELECT octet_length(learning_credentials.preview_pdf(
+           CASE WHEN o ?| ARRAY['template', 'page'] THEN o ELSE o || '{"page": {}}' END)) AS bytes
+  FROM (VALUES (\$json\$$options\$json\$::jsonb)) AS v (o);
+SQL
+}
+
+sub run_page
+{
+	my ($page) = @_;
+	my @blocks = blocks($page);
+	my $ran = 0;
+
+	foreach my $i (0 .. $#blocks)
+	{
+		my $block = $blocks[$i];
+		my $answer = $blocks[ $i + 1 ];
+		my $expected;
+		my @command;
+		my $input = $block->{text};
+		my $out = '';
+
+		next unless $block->{run};
+		if ($block->{language} eq 'json')
+		{
+			$input = preview($input);
+			$block->{language} = 'sql';
+		}
+		if ($block->{language} eq 'sql')
+		{
+			@command = ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'lms', '-f', '-');
+		}
+		elsif ($block->{language} eq 'sh')
+		{
+			@command = ('bash', '-e', '-o', 'pipefail');
+		}
+		else
+		{
+			next;
+		}
+		$expected = $answer->{text}
+		  if $answer and $answer->{language} eq 'text' and ($answer->{follows} // -1) == $i;
+
+		local $ENV{PGUSER} = $block->{role};
+		chdir $work;
+		my $good = IPC::Run::run(\@command, '<', \$input, '>', \$out, '2>&1');
+		chdir $checkout;
+		$ran++;
+
+		my $name = "$page.md, line $block->{line}";
+		if (defined $expected)
+		{
+			is(normal($out), normal($expected), "$name: prints what the page says");
+			ok($good || $expected =~ /^ERROR:/m, "$name: ends as the page says");
+		}
+		else
+		{
+			ok($good && $out !~ /(ERROR|WARNING):/, "$name: runs") or diag($out);
+		}
+	}
+	cmp_ok($ran, '>', 0, "$page.md has examples");
+	return;
+}
+
+run_page($first);
+
+# A database's settings are not copied with it.
+my $setting = $node->safe_psql('postgres', q{
+SELECT format('ALTER DATABASE lms SET %s', regexp_replace(unnest(setconfig), '=(.*)', ' = ''\1'''))
+  FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'lms')});
+$node->safe_psql('postgres', 'ALTER DATABASE lms RENAME TO first_page');
+foreach my $page (@others)
+{
+	$node->safe_psql('postgres', $_)
+	  for 'DROP DATABASE IF EXISTS lms', 'CREATE DATABASE lms TEMPLATE first_page', $setting;
+	run_page($page);
+}
+
+$node->stop;
+done_testing();
