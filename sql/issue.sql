@@ -21,7 +21,7 @@ RETURNS learning_credentials.credential_status
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_retry_credential';
 COMMENT ON FUNCTION learning_credentials.retry_credential(uuid) IS
-'Tries again to make the document of a credential in status error, now, and returns the status that came of it. Error 55000 for one that was issued.';
+'Tries again to make the document of a credential in status error, now, with the names and evidence of now, and returns the status that came of it. Error 55000 for one that was issued.';
 
 CREATE FUNCTION learning_credentials.invalidate_credential(uuid uuid, reason text)
 RETURNS void

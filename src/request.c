@@ -93,9 +93,9 @@ evidence_for(const LcConfiguration *configuration, int64 user_id, Datum otherwis
 	if (error != NULL)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("no evidence is kept: %s", error->message),
+				 errmsg("evidence could not be retrieved: %s", error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0));
-	return request.details != 0 ? request.details : otherwise;
+	return error == NULL && request.details != 0 ? request.details : otherwise;
 }
 
 /* Makes the document of a credential in status "generating", here and now. */
@@ -115,19 +115,6 @@ issue_now(const LcConfiguration *configuration, const pg_uuid_t *uuid)
 		return LC_ERROR;
 	}
 	return LC_AVAILABLE;
-}
-
-/* error -> generating */
-static void
-begin_again(const pg_uuid_t *uuid)
-{
-	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.credential SET status = 'generating' WHERE uuid = $1",
-		.types = { UUIDOID }
-	};
-	Datum values[] = { UUIDPGetDatum(uuid) };
-
-	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
 /* A credential as a function of this file found it. */
@@ -279,6 +266,25 @@ empty_object(void)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 }
 
+/*
+ * error -> generating; anything else that was issued, the lifecycle refuses. What a credential says is
+ * what is known when it is issued: so the evidence is asked for again, and stays if there is none.
+ */
+static void
+begin_again(const LcConfiguration *configuration, const Found *found)
+{
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.credential SET status = 'generating', evidence = $2"
+			   " WHERE uuid = $1",
+		.types = { UUIDOID, JSONBOID }
+	};
+	Datum values[] = { UUIDPGetDatum(&found->uuid), found->evidence };
+
+	if (found->status == LC_ERROR)
+		values[1] = evidence_for(configuration, found->user_id, found->evidence);
+	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
 /* generate_credential(configuration_id bigint, user_id bigint) RETURNS uuid */
 Datum
 lc_generate_credential(PG_FUNCTION_ARGS)
@@ -318,7 +324,7 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 		}
 	}
 	if (found.status == LC_ERROR)
-		begin_again(&found.uuid);
+		begin_again(configuration, &found);
 	if (found.status != LC_AVAILABLE)
 		(void) issue_now(configuration, &found.uuid);
 	*result = found.uuid;
@@ -350,8 +356,8 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	lc_spi_connect(false);
 	lock_superseded(uuid);
 	lock_credential(uuid, &found);
-	begin_again(uuid);			/* refused by the lifecycle for the finished */
 	configuration = lc_configuration_load(found.configuration_id);
+	begin_again(configuration, &found);
 	(void) issue_now(configuration, uuid);
 	lc_spi_execute(&status, values, NULL, SPI_OK_SELECT);
 	result = lc_spi_value(0, 1, &isnull);
@@ -433,7 +439,7 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 		replacement.status = LC_GENERATING;
 	}
 	if (replacement.status == LC_ERROR)
-		begin_again(&replacement.uuid);
+		begin_again(configuration, &replacement);
 	(void) issue_now(configuration, &replacement.uuid);
 	*result = replacement.uuid;
 	lc_spi_finish();

@@ -70,27 +70,33 @@ commit_step(const LcIdentity *before)
 /* ---------------------------------------------------------------- retrieving and queueing */
 
 /*
- * error -> generating for users of whom an earlier attempt failed and is due again. One that is
- * locked is being retried by somebody else.
+ * error -> generating for users of whom an earlier attempt failed and is due again, with what is known
+ * of them now. One that is locked is being retried by somebody else.
  */
 static uint64
-requeue_due(const Enqueue *enqueue, const Datum *user_ids, int count)
+requeue_due(const Enqueue *enqueue, const Datum *user_ids, const Datum *evidence, int count)
 {
 	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.credential SET status = 'generating', run_id = $2"
-			   " WHERE uuid IN (SELECT c.uuid FROM learning_credentials.credential c"
-			   "                 WHERE c.configuration_id = $1 AND c.user_id = ANY ($3)"
-			   "                   AND c.status = 'error' AND c.retry_at <= now()"
-			   "                   FOR NO KEY UPDATE SKIP LOCKED)",
-		.types = { INT8OID, INT8OID, INT8ARRAYOID },
+		.sql = "UPDATE learning_credentials.credential c"
+			   "   SET status = 'generating', run_id = $2, evidence = due.evidence"
+			   "  FROM (SELECT e.uuid, u.evidence"
+			   "          FROM unnest($3, $4) AS u (user_id, evidence)"
+			   "          JOIN learning_credentials.credential e"
+			   "            ON e.configuration_id = $1 AND e.user_id = u.user_id"
+			   "           AND e.status = 'error' AND e.retry_at <= now()"
+			   "           FOR NO KEY UPDATE OF e SKIP LOCKED) AS due"
+			   " WHERE c.uuid = due.uuid",
+		.types = { INT8OID, INT8OID, INT8ARRAYOID, JSONBARRAYOID },
 		.custom = true
 	};
-	Datum values[3];
+	Datum values[4];
 
 	values[0] = Int64GetDatum(enqueue->configuration->id);
 	values[1] = Int64GetDatum(enqueue->run_id);
 	values[2] = PointerGetDatum(construct_array(unconstify(Datum *, user_ids), count, INT8OID,
 												sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[3] = PointerGetDatum(construct_array(unconstify(Datum *, evidence), count, JSONBOID, -1,
+												false, TYPALIGN_INT));
 	return lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
@@ -118,7 +124,7 @@ enqueue_eligible(const LcEligibility *rows, int count, void *argument)
 	enqueue->eligible += eligible;
 	if (eligible == 0)
 		return;
-	enqueue->queued += requeue_due(enqueue, ids, eligible);
+	enqueue->queued += requeue_due(enqueue, ids, evidence, eligible);
 	enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, eligible,
 								enqueue->run_id, NULL, NULL, NULL);
 }

@@ -10,11 +10,15 @@
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "spi.h"
+
+/* What is kept of an error's words, in bytes: a function may raise whole documents. */
+#define LONGEST_ERROR_TEXT 8000
 
 /* Prepares the statement if this backend has not done so. */
 static void
@@ -156,5 +160,10 @@ lc_error_text(const ErrorData *error)
 		appendStringInfo(&text, "\n%s", error->detail);
 	if (error->hint)
 		appendStringInfo(&text, "\n%s", error->hint);
+	if (text.len > LONGEST_ERROR_TEXT)
+	{
+		text.len = pg_mbcliplen(text.data, text.len, LONGEST_ERROR_TEXT);
+		text.data[text.len] = '\0';
+	}
 	return text.data;
 }

@@ -58,7 +58,10 @@ extern char *lc_spi_text(uint64 row, int column);
 typedef void (*LcAction)(void *argument);
 extern ErrorData *lc_attempt(LcAction action, void *argument);
 
-/* An error in words for a person who reads it later: message, detail and hint. Palloc'd. */
+/*
+ * An error in words for a person who reads it later: message, detail and hint, cut after 8000 bytes.
+ * Palloc'd.
+ */
 extern char *lc_error_text(const ErrorData *error);
 
 #endif							/* LC_SPI_H */

@@ -93,6 +93,8 @@ BEGIN
     CASE coalesce(options->'odd_for'->>credential.user_id::text, options->>'odd_for_all', '')
     WHEN 'raise' THEN
         RAISE EXCEPTION 'out of ink' USING DETAIL = 'Black is empty.', HINT = 'Buy some.', ERRCODE = '53000';
+    WHEN 'rant' THEN
+        RAISE EXCEPTION '%', repeat('é', 100000);
     WHEN 'null' THEN
         RETURN NULL;
     WHEN 'empty' THEN
@@ -193,6 +195,19 @@ SELECT retry_credential('00000000-0000-7000-8000-000000000001');
 DELETE FROM credential WHERE uuid = '00000000-0000-7000-8000-000000000001';
 UPDATE credential_configuration SET custom_options = '{"add": "by configuration"}' WHERE id = 2;
 
+-- an endless error is cut
+UPDATE credential_configuration SET custom_options = '{"odd_for_all": "rant"}' WHERE id = 3;
+SET client_min_messages = error;
+SELECT retry_credential(uuid) FROM shown WHERE conf = 3 AND user_id = 3;
+SET client_min_messages = warning;
+SELECT length(error), octet_length(error) FROM shown WHERE conf = 3 AND user_id = 3;
+UPDATE credential_configuration SET custom_options = '{}' WHERE id = 3;
+-- a retry asks for the evidence of that day
+SELECT evidence FROM shown WHERE conf = 3 AND user_id = 5;
+UPDATE iss.eligible SET details = '{"grade": 3}' WHERE user_id = 5;
+SELECT retry_credential(uuid) FROM shown WHERE conf = 3 AND user_id = 5;
+SELECT evidence FROM shown WHERE conf = 3 AND user_id = 5;
+
 -- ------------------------------------------------------------ retrieval functions that fail, on request
 -- evidence is no reason not to issue
 SELECT count(generate_credential(5, 1)) AS issued;
@@ -277,8 +292,9 @@ CALL generate_credentials(2);
 -- due: retried; the delay doubles; after max_attempts it waits for somebody
 SELECT user_id, attempts, extract(epoch FROM retry_at - modified) AS retry_in FROM credential WHERE configuration_id = 2 AND status = 'error' ORDER BY 1;
 UPDATE credential SET retry_at = now() WHERE configuration_id = 2 AND status = 'error';
+UPDATE iss.eligible SET details = '{"id": 3, "again": true}' WHERE user_id = 3;
 CALL generate_credentials(2);
-SELECT user_id, attempts, extract(epoch FROM retry_at - modified) AS retry_in FROM credential WHERE configuration_id = 2 AND status = 'error' ORDER BY 1;
+SELECT user_id, attempts, extract(epoch FROM retry_at - modified) AS retry_in, evidence FROM credential WHERE configuration_id = 2 AND status = 'error' ORDER BY 1;
 SET learning_credentials.max_attempts = 3;
 UPDATE credential SET retry_at = now() WHERE configuration_id = 2 AND status = 'error';
 CALL generate_credentials(2);

@@ -258,6 +258,7 @@ INSERT INTO learning_credentials.credential (configuration_id, credential_type_n
 VALUES (:source_conf, 'Source', 'course-v1:a+b+1', 1, 'error', 'not tried') RETURNING uuid AS tried \gset
 GRANT USAGE ON SCHEMA learning_credentials TO lc_runner;
 GRANT SELECT ON learning_credentials.lms_user, learning_credentials.lms_context TO lc_runner;
+GRANT EXECUTE ON FUNCTION learning_credentials.retrieve_completions(text, jsonb, bigint) TO lc_runner;
 CREATE SCHEMA runner AUTHORIZATION lc_runner;
 CREATE TABLE runner.parent (id bigint PRIMARY KEY);
 CREATE TABLE runner.child (id bigint REFERENCES runner.parent DEFERRABLE INITIALLY DEFERRED);
@@ -308,11 +309,14 @@ SET client_min_messages = warning;
 SELECT learning_credentials.revoke_access('lc_runner', 'admin');
 GRANT USAGE ON SCHEMA learning_credentials TO lc_runner;
 GRANT SELECT ON learning_credentials.lms_user, learning_credentials.lms_context TO lc_runner;
+GRANT EXECUTE ON FUNCTION learning_credentials.retrieve_completions(text, jsonb, bigint) TO lc_runner;
 -- settings end with the call
 UPDATE learning_credentials.credential_configuration
    SET custom_options = '{"try": "SELECT set_config(''search_path'', ''runner'', false), set_config(''request.jwt.claims'', ''{\"sub\": \"forged\"}'', false)"}'
  WHERE id = :source_conf;
+SET client_min_messages = error;
 SELECT learning_credentials.retry_credential(:'tried');
+SET client_min_messages = warning;
 SELECT current_setting('search_path') AS search_path, current_setting('request.jwt.claims', true) AS claims;
 SELECT seq, actor->>'subject' AS subject FROM learning_credentials.credential_event WHERE credential_uuid = :'tried' ORDER BY seq;
 
