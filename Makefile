@@ -97,6 +97,7 @@ PROVE_TESTS = \
 	test/t/021_hostile_fonts_images.pl \
 	test/t/030_documents.pl \
 	test/t/040_bisecting.pl \
+	test/t/100_dump_restore.pl \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \
 	test/t/120_concurrency.pl \

@@ -10,6 +10,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -175,6 +176,13 @@ lc_check_asset(PG_FUNCTION_ARGS)
 		return PointerGetDatum(tuple);
 
 	content = SPI_getbinval(tuple, desc, SPI_fnumber(desc, "content"), &isnull);
+	if (updating && !isnull)
+	{
+		Datum stored = SPI_getbinval(trigdata->tg_trigtuple, desc, SPI_fnumber(desc, "content"), &isnull);
+
+		if (datum_image_eq(stored, content, false, -1))
+			return PointerGetDatum(tuple);
+	}
 	slug = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "slug"));
 	if (!isnull && slug != NULL)	/* else the NOT NULL constraint speaks */
 	{

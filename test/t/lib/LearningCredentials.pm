@@ -162,20 +162,32 @@ sub count_of
 }
 
 # fingerprint(NODE, DATABASE): a line for every table of the extension with its number of rows and
-# a checksum of all that stands in them
+# a checksum of all that stands in them. For the content of files stands their sha256, which is
+# generated from it.
 sub fingerprint
 {
 	my ($node, $database) = @_;
 	my $tables = $node->safe_psql($database, <<'SQL');
-SELECT c.oid::regclass FROM pg_class c
+SELECT c.oid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+  FROM pg_class c
   JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'learning_credentials'
- WHERE c.relkind = 'r' ORDER BY c.oid::regclass::text
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                     AND (a.attname, a.atttypid) <> ('content', 'bytea'::regtype)
+ WHERE c.relkind = 'r'
+ GROUP BY c.oid
+ ORDER BY c.oid::regclass::text
 SQL
-	my $query = join ' UNION ALL ', map { <<SQL } split /\n/, $tables;
-SELECT '$_', count(*), md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))) FROM $_ AS t
+	my @queries;
+	for (split /\n/, $tables)
+	{
+		my ($table, $columns) = split /\|/;
+		push @queries, <<SQL;
+SELECT '$table', count(*), md5(string_agg(md5(ROW($columns)::text), '' ORDER BY md5(ROW($columns)::text)))
+  FROM $table
 SQL
-	return $node->safe_psql($database, $query);
+	}
+	return $node->safe_psql($database, join(' UNION ALL ', @queries));
 }
 
 # next_ids(NODE, DATABASE): a line for every sequence of the extension with what it would give next
