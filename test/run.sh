@@ -2,7 +2,8 @@
 # run.sh: everything that can fail, counted. Called by with_packages.sh in a copy of the checkout with
 # PG_CONFIG, TREE (where the private tree goes), SOCKETS and OUT (what is kept: logs of failures).
 #
-# The last line is "N passed, N failed": regression tests, isolation specs and TAP assertions. The exit
+# The last line is "N passed, N failed": regression tests, isolation specs, TAP assertions and inputs of the
+# fuzz targets. The exit
 # status is 0 only if none failed and each kind ran.
 set -euo pipefail
 . test/server.sh
@@ -78,6 +79,29 @@ run_tap() {
     fi
 }
 
+# run_corpus: the committed inputs of test/fuzz once through its harness, with sanitizers, each a test. What
+# a find leaves undone of its target counts as failed.
+run_corpus() {
+    local log=$TREE/corpus.log target total good
+    echo "== inputs of the fuzz targets"
+    make -s -j "$(nproc)" -C test/fuzz BUILD="$TREE/fuzz" replay >"$log" 2>&1 ||
+        { cat "$log"; fail "the harness of test/fuzz could not be built"; return 0; }
+    for target in test/fuzz/corpus/*; do
+        target=${target##*/}
+        total=$(find "test/fuzz/corpus/$target" -type f | wc -l)
+        if good=$("$TREE/fuzz/replay/$target" "test/fuzz/corpus/$target" 2>"$log") && [ "$good" -eq "$total" ]; then
+            echo "$target: $good"
+        else
+            cat "$log"
+            good=$(grep -c '^test/fuzz/corpus/' "$log" || true)
+            good=$((good > 0 ? good - 1 : 0))
+            echo "FAILED: $target: $good of $total"
+        fi
+        passed=$((passed + good))
+        failed=$((failed + total - good))
+    done
+}
+
 started=$SECONDS
 check_listed REGRESS "$(names test/sql .sql)"
 check_listed ISOLATION "$(names test/specs .spec)"
@@ -88,6 +112,7 @@ if build_extension && start_server; then
     run_regress "regression tests" REGRESS
     run_regress "isolation tests" ISOLATION
     run_tap
+    run_corpus
 else
     fail "the extension could not be built and installed, or its server not started"
 fi

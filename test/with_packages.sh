@@ -1,7 +1,7 @@
 #!/bin/bash
-# with_packages.sh test|demo|bench
+# with_packages.sh test|demo|bench|fuzz
 #
-# What `make test`, `make demo` and `make bench` do: installs the distribution's packages that are
+# What `make test`, `make demo`, `make bench` and `make fuzz` do: installs the distribution's packages that are
 # missing, builds the extension into a private tree (private_tree.sh), and runs the stage's script
 # there as an ordinary user. The system's PostgreSQL, if there is one, is neither used nor changed.
 #
@@ -17,18 +17,20 @@ packages=(gcc libc6-dev make pkg-config
     libipc-run-perl poppler-utils qpdf zbar-tools
     fonts-dejavu-core fonts-ebgaramond fonts-ebgaramond-extra fonts-noto-core)
 
-# What only one stage needs: the reference of the bench, and the fonts that it and we are measured with.
+# What only one stage needs: the reference of the bench, and the fonts that it and we are measured with; the
+# compiler that has libFuzzer.
 declare -A more=([bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
-    python3-reportlab util-linux")
+    python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev")
 
-declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh)
+declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh
+    [fuzz]=test/fuzz/run.sh)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "with_packages.sh: $*"; exit 1; }
 
 stage=${1:-}
 script=${scripts[$stage]:-}
-[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench"
+[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|fuzz"
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$checkout/$script" ] || die "there is no $script"
 packages+=(${more[$stage]:-})

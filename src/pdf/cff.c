@@ -128,7 +128,7 @@ read_top_dict(Reader *reader, Size end, TopDict *dict)
 }
 
 uint16 *
-lc_cff_cids(const uint8 *data, Size length)
+lc_cff_cids(const uint8 *data, Size length, uint32 *cid_count)
 {
 	Reader reader = { data, length, 0 };
 	TopDict dict;
@@ -152,6 +152,7 @@ lc_cff_cids(const uint8 *data, Size length)
 	reader.at = dict.char_strings;
 	count = read_number(&reader, 2);
 	cids = palloc0(sizeof(uint16) * Max(count, 1));
+	*cid_count = count;
 
 	/* The charset (13): CIDs one by one, or ranges of a first CID and how many follow it. */
 	if (dict.charset < FIRST_OWN_CHARSET)

@@ -277,6 +277,7 @@ lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int count, LcFontC
 	CutOwner *owner = MemoryContextAllocZero(context, sizeof(CutOwner));
 	const hb_map_t *new_glyphs = NULL;
 	const uint16 *cids = NULL;
+	uint32 cid_count = 0;
 	const char *data;
 	unsigned length;
 	int i;
@@ -317,13 +318,13 @@ lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int count, LcFontC
 
 	/* A CID-keyed CFF is addressed by CIDs, everything else by glyph numbers. */
 	if (font->is_cff)
-		cids = lc_cff_cids(cut->data, cut->length);
+		cids = lc_cff_cids(cut->data, cut->length, &cid_count);
 	cut->codes = palloc(sizeof(uint16) * Max(count, 1));
 	for (i = 0; i < count; i++)
 	{
 		hb_codepoint_t glyph = font->whole ? glyphs[i] : hb_map_get(new_glyphs, glyphs[i]);
 
-		if (glyph >= hb_face_get_glyph_count(owner->face))
+		if (glyph >= hb_face_get_glyph_count(owner->face) || (cids != NULL && glyph >= cid_count))
 			cut_failed(font);
 		cut->codes[i] = cids != NULL ? cids[glyph] : (uint16) glyph;
 	}

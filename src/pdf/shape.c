@@ -176,6 +176,7 @@ shape_with_harfbuzz(LcTypesetter *typesetter, const LcTextStyle *style, const Lc
 	hb_buffer_t *buffer = typesetter->buffer;
 	hb_glyph_info_t *infos;
 	hb_glyph_position_t *positions;
+	unsigned glyph_count = hb_face_get_glyph_count(use->font->face);
 	unsigned count;
 	int i;
 
@@ -202,7 +203,8 @@ shape_with_harfbuzz(LcTypesetter *typesetter, const LcTextStyle *style, const Lc
 	run->glyph_count = (int) count;
 	for (i = 0; i < run->glyph_count; i++)
 	{
-		if (infos[i].codepoint == 0)
+		/* A damaged font may name glyphs that it does not have. */
+		if (infos[i].codepoint == 0 || infos[i].codepoint >= glyph_count)
 			lc_missing_glyph(typesetter, style, line->chars[infos[i].cluster].character);
 		run->glyphs[i].glyph = infos[i].codepoint;
 		run->glyphs[i].advance = positions[i].x_advance / em;

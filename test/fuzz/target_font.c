@@ -1,0 +1,65 @@
+/*
+ * test/fuzz/target_font.c
+ *		Font bytes: checked, and if they pass, texts shaped, cut and embedded with them.
+ */
+#include "postgres.h"
+
+#include "harness.h"
+#include "pdf/typeset.h"
+
+typedef struct Input
+{
+	const uint8 *data;
+	size_t size;
+} Input;
+
+/* What the font lacks, another shows, so that there is a document to look at. */
+#define OPTIONS(protection) \
+	"{\"page\": {}, \"protection\": \"" protection "\", \"locale\": \"sr\"," \
+	" \"defaults\": {\"font\": [\"fuzzed\", \"every.ttf\"], \"min_size\": 0.01}," \
+	" \"text_elements\": {" \
+	"  \"name\": {\"text\": \"Office AVATAR e\\u0301 \\u0142\\u00f3d\\u017a 1/2\", \"uppercase\": true}," \
+	"  \"context\": {\"text\": \"ffi \\u0628\\u0650\\u0633\\u0652\\u0645 \\u0644\\u0627 123\", \"direction\": \"rtl\"}," \
+	"  \"date\": {\"text\": \"\\u0915\\u094d\\u0937\\u093f \\u0930\\u094d\\u0915\\u0940\"}," \
+	"  \"a\": {\"text\": \"spaced fi\", \"y\": 60, \"char_space\": 2}," \
+	"  \"b\": {\"text\": \"\\u4e2d\\u6587 \\u0e01\\u0e33 \\ud83d\\ude00\", \"y\": 40, \"max_width\": 50}}}"
+
+static void
+check(void *argument)
+{
+	const Input *input = argument;
+
+	lc_font_check(input->data, input->size);
+}
+
+static void
+draw(void *options)
+{
+	FuzzDocument document = {
+		.options = options, .name = "Anna Maria", .context_name = "A course", .evidence = "{}"
+	};
+
+	(void) fuzz_document(&document);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
+{
+	Input input = { data, size };
+
+	/* A font whose letters are a mile wide is sound, and its texts do not fit: so errors are no finds. */
+	if (fuzz_try(check, &input))
+	{
+		fuzz_set_asset(LC_ASSET_FONT, data, size);
+		(void) fuzz_try(draw, OPTIONS("none"));
+		(void) fuzz_try(draw, OPTIONS("encrypt"));
+	}
+	fuzz_settle();
+	return 0;
+}
+
+size_t
+LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size, unsigned int seed)
+{
+	return fuzz_mutate_font(data, size, max_size, seed);
+}

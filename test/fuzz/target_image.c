@@ -1,0 +1,49 @@
+/*
+ * test/fuzz/target_image.c
+ *		Image bytes: checked, and if they pass, drawn, plain and sealed.
+ */
+#include "postgres.h"
+
+#include "harness.h"
+#include "pdf/image.h"
+
+typedef struct Input
+{
+	const uint8 *data;
+	size_t size;
+} Input;
+
+#define OPTIONS(protection) \
+	"{\"page\": {}, \"protection\": \"" protection "\"," \
+	" \"text_elements\": {\"name\": false, \"context\": false, \"date\": false}," \
+	" \"images\": [{\"slug\": \"fuzzed\", \"x\": 1, \"y\": 1, \"width\": 9, \"height\": 9}," \
+	" {\"slug\": \"fuzzed\", \"x\": 20, \"y\": 1, \"width\": 5, \"height\": 1}]}"
+
+static void
+check(void *argument)
+{
+	const Input *input = argument;
+
+	lc_image_check(input->data, input->size);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
+{
+	Input input = { data, size };
+
+	if (fuzz_try(check, &input))
+	{
+		fuzz_set_asset(LC_ASSET_IMAGE, data, size);
+		fuzz_document_of_checked(OPTIONS("none"));
+		fuzz_document_of_checked(OPTIONS("encrypt"));
+	}
+	fuzz_settle();
+	return 0;
+}
+
+size_t
+LLVMFuzzerCustomMutator(uint8 *data, size_t size, size_t max_size, unsigned int seed)
+{
+	return fuzz_mutate_png(data, size, max_size, seed);
+}
