@@ -327,9 +327,9 @@ lc_configuration_role(const LcConfiguration *configuration)
 
 	if (!OidIsValid(role))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\" does not exist", configuration->run_as),
-				 errdetail("Configuration " INT64_FORMAT " in \"%s\" runs as this role.",
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to run as role \"%s\"", configuration->run_as),
+				 errdetail("The role does not exist. Configuration " INT64_FORMAT " in \"%s\" runs as it.",
 						   configuration->id, configuration->learning_context_key)));
 	return role;
 }

@@ -27,7 +27,7 @@ typedef struct LcConfiguration
  */
 extern LcConfiguration *lc_configuration_load(int64 id);
 
-/* The role that a configuration runs as; error 42704 when it does not exist (any more). */
+/* The role that a configuration runs as; error 42501 when it does not exist (any more). */
 extern Oid lc_configuration_role(const LcConfiguration *configuration);
 
 #endif							/* LC_DEFINITION_H */

@@ -313,7 +313,7 @@ equal($new, 'bare', 'pg_restore --no-privileges');
 my ($status);
 ($status, undef, $error) = finish_sql(start_sql($new, 'custom', "CALL learning_credentials.generate_credentials($authored)"));
 isnt($status, 0, 'without its role a configuration does not run');
-like($error, qr/ERROR:  42704: role "author" does not exist\nDETAIL:  Configuration $authored in "course-v1:Test\+Authored\+1" runs as this role\./,
+like($error, qr/ERROR:  42501: permission denied to run as role "author"\nDETAIL:  The role does not exist\. Configuration $authored in "course-v1:Test\+Authored\+1" runs as it\./,
 	'and says why');
 is(count_of($new, 'custom', 'true'), count_of($old, 'campus', 'true'), 'no credential is lost');
 ($status, undef, $error) = finish_sql(start_sql($new, 'custom', "SELECT learning_credentials.generate_credential($authored, 500)"));
