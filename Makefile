@@ -135,7 +135,11 @@ include $(PGXS)
 $(DATA_built): $(SQL_PARTS) $(EXTENSION).control
 	cat $(SQL_PARTS) > $@
 
-$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/pdf/*.h)
+$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/pdf/*.h) | libraries
+
+.PHONY: libraries
+libraries:
+	@pkg-config --exists --print-errors $(LIBRARIES)
 else
 all install installcheck clean:
 	@echo "$(PG_CONFIG) --pgxs leads nowhere: install PostgreSQL's server headers, or say PG_CONFIG=..." >&2; exit 1
