@@ -31,6 +31,7 @@ OBJS = \
 	src/pdf/flate.o \
 	src/pdf/font.o \
 	src/pdf/generate_pdf.o \
+	src/pdf/hidden.o \
 	src/pdf/image.o \
 	src/pdf/itemize.o \
 	src/pdf/layout.o \
@@ -95,6 +96,7 @@ PROVE_TESTS = \
 	test/t/012_hostile_templates.pl \
 	test/t/020_fonts.pl \
 	test/t/021_hostile_fonts_images.pl \
+	test/t/022_text_layer.pl \
 	test/t/030_documents.pl \
 	test/t/040_bisecting.pl \
 	test/t/100_dump_restore.pl \

@@ -603,13 +603,15 @@ append_widths(StringInfo entries, const LcFont *font, const hb_codepoint_t *glyp
 
 int
 lc_font_embed(LcCanvas *canvas, const LcFont *font, const hb_codepoint_t *glyphs, int count,
-			  const LcFontCut *cut)
+			  LcFontCut *cut)
 {
 	const LcSeal *seal = lc_canvas_seal(canvas);
 	int program = lc_canvas_reserve(canvas);
 	int descriptor = lc_canvas_reserve(canvas);
 	int cid_font = lc_canvas_reserve(canvas);
 	StringInfoData entries;
+
+	cut->descriptor = descriptor;
 
 	/* The program. TrueType says how long it is when it is not compressed (table 127). */
 	lc_canvas_stream(canvas, program,

@@ -43,6 +43,7 @@ typedef struct LcFontCut
 	Size length;
 	uint16 *codes;				/* the code of each of the glyphs asked for, palloc'd */
 	char name[80];				/* of the font in the document */
+	int descriptor;				/* number of the FontDescriptor, once embedded */
 } LcFontCut;
 
 /* Cuts the font to these glyphs and those they are made of. */
@@ -50,9 +51,9 @@ extern void lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int co
 
 /*
  * Adds the cut font's program, descriptor and CIDFont (ISO 32000-1, 9.7.4) to the canvas; returns the
- * number of the latter.
+ * number of the latter, and notes the descriptor's.
  */
 extern int lc_font_embed(LcCanvas *canvas, const LcFont *font, const hb_codepoint_t *glyphs, int count,
-						 const LcFontCut *cut);
+						 LcFontCut *cut);
 
 #endif							/* LC_FONT_H */

@@ -5,6 +5,7 @@
  *		typeset.c	chooses fonts and cuts lines into runs
  *		shape.c		shapes a run
  *		show.c		draws lines and finishes fonts
+ *		hidden.c	writes down what right-to-left runs say
  */
 #ifndef LC_LINE_H
 #define LC_LINE_H
@@ -53,6 +54,13 @@ typedef struct LcGap
 	hb_codepoint_t glyph;
 } LcGap;
 
+/* A character that is there for readers alone, and its width in thousandths of the font size. */
+typedef struct LcHidden
+{
+	uint32 character;
+	int width;
+} LcHidden;
+
 struct LcTypesetter
 {
 	MemoryContextCallback callback;
@@ -69,6 +77,10 @@ struct LcTypesetter
 	LcGap *gaps;
 	int gap_count;
 	int gap_capacity;
+	LcHidden *hidden;			/* code - 1 -> the character */
+	int hidden_count;
+	int hidden_capacity;
+	int hidden_font;			/* whose program their font borrows; valid if there are any */
 };
 
 /* A shaped glyph, or the code of a built-in font. Lengths are of the em. */
@@ -122,6 +134,34 @@ extern void lc_shape_run(LcTypesetter *typesetter, const LcTextStyle *style, con
 
 /* Notes where char_space goes; is_last: is the run the last of the line, from left to right? */
 extern void lc_space_run(const LcLine *line, LcRun *run, bool is_last);
+
+/* ---- show.c: for readers ---- */
+
+/* Appends a character as the hexadecimal digits of UTF-16BE. */
+extern void lc_append_utf16(StringInfo buffer, uint32 character);
+
+/* What stands before and after the entries of a /ToUnicode CMap with codes of two bytes. */
+extern const char lc_cmap_head[];
+extern const char lc_cmap_tail[];
+
+/* Entries of one list of a CMap (Adobe Technical Note 5014). */
+#define LC_CMAP_ENTRIES 100
+
+/* ---- hidden.c ---- */
+
+/*
+ * Appends the characters of a right-to-left run, not to be seen, each in a part of the room that its glyphs
+ * take; the run's left end is at (x, y). Raises 54000 when the document has too many.
+ */
+extern void lc_hide_run(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, double size,
+						double x, double y);
+
+/*
+ * Adds the font of the hidden characters, if there are any, and its name to font_resources. "base_font" and
+ * "descriptor" are of the cut hidden_font.
+ */
+extern void lc_hidden_finish(const LcTypesetter *typesetter, LcCanvas *canvas, const char *base_font,
+							 int descriptor, StringInfo font_resources);
 
 /* Raises 22P05: no font of the style, or to fall back on, shows the character. */
 pg_noreturn extern void lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style,

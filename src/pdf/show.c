@@ -5,9 +5,13 @@
  * Glyphs are drawn with the codes that they have once the font is cut, so that lc_typeset_draw() leaves a
  * gap for each code, and lc_typeset_finish() fills it.
  *
- * What a glyph means is told twice: by /ToUnicode for each glyph, and by /ActualText for runs that this
- * would not give back character by character. A glyph that stands for different texts ("A" for Latin and
- * Greek) is shown through several fonts that differ in /ToUnicode alone: layers.
+ * What a run says is told by /ToUnicode for each glyph, and where this would not give it back character by
+ * character, by an /ActualText for the run. From right to left, neither does: readers turn round what they
+ * take off the page, an /ActualText too. There the glyphs say nothing, which /ToUnicode (a zero-width space)
+ * and an empty /ActualText both tell, and hidden characters (hidden.c) say it.
+ *
+ * A glyph that stands for different texts ("A" for Latin and Greek) is shown through several fonts that
+ * differ in /ToUnicode alone: layers.
  */
 #include "postgres.h"
 
@@ -21,9 +25,6 @@
 
 /* The fewest thousandths of the font size that readers take for a space between words. */
 #define LEAST_SPACE 190
-
-/* Entries of one list of a CMap (Adobe Technical Note 5014). */
-#define CMAP_ENTRIES 100
 
 /* ---- drawing ---- */
 
@@ -54,27 +55,29 @@ readable_text(const LcLine *line, int start, int end, int *length)
 	return copy.data;
 }
 
+void
+lc_append_utf16(StringInfo buffer, uint32 character)
+{
+	if (character > 0xffff)
+		appendStringInfo(buffer, "%04X%04X", 0xd7c0 + (character >> 10), 0xdc00 + (character & 0x3ff));
+	else
+		appendStringInfo(buffer, "%04X", character);
+}
+
 /* Appends UTF-8 as the hexadecimal digits of UTF-16BE. */
 static void
-append_utf16(StringInfo buffer, const char *text, int length)
+append_text(StringInfo buffer, const char *text, int length)
 {
 	const unsigned char *at = (const unsigned char *) text;
 	const unsigned char *end = at + length;
 
 	for (; at < end; at += pg_utf_mblen(at))
-	{
-		uint32 c = utf8_to_unicode(at);
-
-		if (c > 0xffff)
-			appendStringInfo(buffer, "%04X%04X", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-		else
-			appendStringInfo(buffer, "%04X", c);
-	}
+		lc_append_utf16(buffer, utf8_to_unicode(at));
 }
 
 /*
- * Do readers get the run's text back from its glyphs alone? They do not where they reorder, take or make
- * spaces, or join marks: then /ActualText says it.
+ * Do readers get the text of a left-to-right run back from its glyphs alone? They do not where they reorder,
+ * take or make spaces, or join marks: then /ActualText says it.
  */
 static bool
 is_plain(const LcLine *line, const LcRun *run, bool is_builtin)
@@ -193,10 +196,13 @@ append_code(LcTypesetter *typesetter, int font, hb_codepoint_t glyph)
 	appendStringInfoString(content, "0000");
 }
 
-/* Draws the glyphs of a run (ISO 32000-1, 9.4.3: TJ); the text matrix is at its left end. */
+/*
+ * Draws the glyphs of a run (ISO 32000-1, 9.4.3: TJ); the text matrix is at its left end. is_hidden: is what
+ * they stand for said by hidden characters?
+ */
 static void
-draw_glyphs(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, double size, int *last_font,
-			int *last_layer)
+draw_glyphs(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, double size, bool is_hidden,
+			int *last_font, int *last_layer)
 {
 	StringInfo content = typesetter->content;
 	LcFontUse *use = &typesetter->fonts[run->font];
@@ -212,8 +218,9 @@ draw_glyphs(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, doub
 		const LcGlyph *glyph = &run->glyphs[i];
 		int layer = 0;
 		double adjustment;
-		int text_length;
-		const char *text = readable_text(line, glyph->start, glyph->end, &text_length);
+		int text_length = 0;
+		const char *text =
+			is_hidden ? "" : readable_text(line, glyph->start, glyph->end, &text_length);
 
 		if (use->font != NULL)
 			layer = use_glyph(use, glyph->glyph, text, text_length);
@@ -279,28 +286,34 @@ lc_typeset_draw(LcTypesetter *typesetter, const LcLine *line, double size, doubl
 	{
 		const LcRun *run = &line->runs[i];
 		LcFontUse *use = &typesetter->fonts[run->font];
-		bool plain = is_plain(line, run, use->builtin != NULL);
+		bool is_hidden = run->level % 2 && use->font != NULL;
+		bool says_it = is_hidden || !is_plain(line, run, use->builtin != NULL);
 
 		CHECK_FOR_INTERRUPTS();
 		if (run->glyph_count == 0)
 			continue;
 		if (use->number == 0)
 			use->number = ++typesetter->drawn_fonts;
-		if (!plain)
+		if (says_it)
 		{
-			int length;
-			const char *text = readable_text(line, run->start, run->end, &length);
+			int length = 0;
+			const char *text = is_hidden ? "" : readable_text(line, run->start, run->end, &length);
 
 			appendStringInfoString(content, "/Span <</ActualText <FEFF");
-			append_utf16(content, text, length);
+			append_text(content, text, length);
 			appendStringInfoString(content, ">>> BDC\n");
 		}
 		appendStringInfoString(content, "1 0 0 1 ");
 		lc_pdf_numbers(content, 2, x, y);
 		appendStringInfoString(content, "Tm ");
-		draw_glyphs(typesetter, line, run, size, &last_font, &last_layer);
-		if (!plain)
+		draw_glyphs(typesetter, line, run, size, is_hidden, &last_font, &last_layer);
+		if (says_it)
 			appendStringInfoString(content, "EMC\n");
+		if (is_hidden)
+		{
+			lc_hide_run(typesetter, line, run, size, x, y);
+			last_font = -1;
+		}
 		x += run->advance * size + run->spaces * line->char_space;
 	}
 	appendStringInfoString(content, "ET\n");
@@ -308,6 +321,20 @@ lc_typeset_draw(LcTypesetter *typesetter, const LcLine *line, double size, doubl
 }
 
 /* ---- finishing ---- */
+
+const char lc_cmap_head[] = "/CIDInit /ProcSet findresource begin\n"
+							"12 dict begin\n"
+							"begincmap\n"
+							"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
+							"/CMapName /Adobe-Identity-UCS def\n"
+							"/CMapType 2 def\n"
+							"1 begincodespacerange\n"
+							"<0000> <FFFF>\n"
+							"endcodespacerange\n";
+const char lc_cmap_tail[] = "endcmap\n"
+							"CMapName currentdict /CMap defineresource pop\n"
+							"end\n"
+							"end\n";
 
 /* The codes of a font's glyphs, as long as it is finished. */
 typedef struct CodedGlyphs
@@ -350,16 +377,7 @@ add_to_unicode(LcCanvas *canvas, const LcFontUse *use, int layer, const CodedGly
 		if (use->uses[i].layer == layer)
 			left++;
 	initStringInfo(&map);
-	appendStringInfoString(&map,
-						   "/CIDInit /ProcSet findresource begin\n"
-						   "12 dict begin\n"
-						   "begincmap\n"
-						   "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
-						   "/CMapName /Adobe-Identity-UCS def\n"
-						   "/CMapType 2 def\n"
-						   "1 begincodespacerange\n"
-						   "<0000> <FFFF>\n"
-						   "endcodespacerange\n");
+	appendStringInfoString(&map, lc_cmap_head);
 	for (i = 0; i < use->use_count; i++)
 	{
 		const LcGlyphUse *entry = &use->uses[i];
@@ -368,7 +386,7 @@ add_to_unicode(LcCanvas *canvas, const LcFontUse *use, int layer, const CodedGly
 			continue;
 		if (in_list == 0)
 		{
-			in_list = Min(left, CMAP_ENTRIES);
+			in_list = Min(left, LC_CMAP_ENTRIES);
 			left -= in_list;
 			appendStringInfo(&map, "%d beginbfchar\n", in_list);
 		}
@@ -377,16 +395,12 @@ add_to_unicode(LcCanvas *canvas, const LcFontUse *use, int layer, const CodedGly
 		if (entry->text_length == 0)
 			appendStringInfoString(&map, "200B");
 		else
-			append_utf16(&map, entry->text, entry->text_length);
+			append_text(&map, entry->text, entry->text_length);
 		appendStringInfoString(&map, ">\n");
 		if (--in_list == 0)
 			appendStringInfoString(&map, "endbfchar\n");
 	}
-	appendStringInfoString(&map,
-						   "endcmap\n"
-						   "CMapName currentdict /CMap defineresource pop\n"
-						   "end\n"
-						   "end\n");
+	appendStringInfoString(&map, lc_cmap_tail);
 	lc_canvas_stream(canvas, number, "", map.data, map.len, LC_DEFLATE);
 	return number;
 }
@@ -438,6 +452,8 @@ finish_font(LcTypesetter *typesetter, LcCanvas *canvas, int font, StringInfo fon
 						 add_to_unicode(canvas, use, layer, &coded));
 		add_font_object(typesetter, canvas, use, layer, &entries, font_resources);
 	}
+	if (typesetter->hidden_count > 0 && font == typesetter->hidden_font)
+		lc_hidden_finish(typesetter, canvas, coded.cut.name, coded.cut.descriptor, font_resources);
 
 	for (i = 0; i < typesetter->gap_count; i++)
 	{

@@ -341,10 +341,14 @@ lc_typeset_line(LcTypesetter *typesetter, const LcTextStyle *style, const char *
 	for (start = 0; start < line->char_count; start = end)
 	{
 		LcRun *run;
+		bool alone;
 
 		CHECK_FOR_INTERRUPTS();
+		/* From right to left, each cluster of a built-in font is a run: show.c says what it is. */
+		alone = chars[start].level % 2 && typesetter->fonts[chars[start].font].builtin != NULL;
 		for (end = start + 1; end < line->char_count && chars[end].script == chars[start].script &&
-			 chars[end].font == chars[start].font && chars[end].level == chars[start].level; end++)
+			 chars[end].font == chars[start].font && chars[end].level == chars[start].level &&
+			 (!alone || chars[end].extends); end++)
 			;
 		if (line->run_count == run_capacity)
 		{
