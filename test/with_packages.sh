@@ -1,8 +1,8 @@
 #!/bin/bash
-# with_packages.sh test|demo|bench|fuzz
+# with_packages.sh test|demo|bench|fuzz|memcheck
 #
-# What `make test`, `make demo`, `make bench` and `make fuzz` do: installs the distribution's packages that are
-# missing, builds the extension into a private tree (private_tree.sh), and runs the stage's script
+# What `make test`, `make demo`, `make bench`, `make fuzz` and `make memcheck` do: installs the distribution's packages
+# that are missing, builds the extension into a private tree (private_tree.sh), and runs the stage's script
 # there as an ordinary user. The system's PostgreSQL, if there is one, is neither used nor changed.
 #
 # As root the work happens as user postgres in a copy of the checkout below /var/tmp, else in a copy
@@ -20,17 +20,18 @@ packages=(gcc libc6-dev make pkg-config
 # What only one stage needs: the reference of the bench, and the fonts that it and we are measured with; the
 # compiler that has libFuzzer.
 declare -A more=([bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
-    python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev")
+    python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev"
+    [memcheck]="valgrind")
 
 declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh
-    [fuzz]=test/fuzz/run.sh)
+    [fuzz]=test/fuzz/run.sh [memcheck]=test/fuzz/memcheck.sh)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "with_packages.sh: $*"; exit 1; }
 
 stage=${1:-}
 script=${scripts[$stage]:-}
-[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|fuzz"
+[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|fuzz|memcheck"
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$checkout/$script" ] || die "there is no $script"
 packages+=(${more[$stage]:-})
