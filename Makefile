@@ -99,6 +99,7 @@ PROVE_TESTS = \
 	test/t/022_text_layer.pl \
 	test/t/030_documents.pl \
 	test/t/040_bisecting.pl \
+	test/t/050_caches.pl \
 	test/t/100_dump_restore.pl \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \

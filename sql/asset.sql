@@ -35,8 +35,8 @@ CREATE FUNCTION learning_credentials.check_asset() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_check_asset';
 COMMENT ON FUNCTION learning_credentials.check_asset() IS
-'Trigger: checks the content of an asset. Skipped while the extension''s owner has check_function_bodies off, so that a dump restores whatever the limits are now.';
+'Trigger: checks the content of an asset, and has every session forget what it keeps of assets when one is changed or deleted. The check is skipped while the extension''s owner has check_function_bodies off, so that a dump restores whatever the limits are now.';
 
 CREATE TRIGGER check_asset
-    BEFORE INSERT OR UPDATE ON learning_credentials.credential_asset
+    BEFORE INSERT OR UPDATE OR DELETE ON learning_credentials.credential_asset
     FOR EACH ROW EXECUTE FUNCTION learning_credentials.check_asset();

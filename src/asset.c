@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -146,7 +147,10 @@ asset_context(void *slug)
 	errcontext("asset \"%s\"", (const char *) slug);
 }
 
-/* Trigger, BEFORE INSERT OR UPDATE of credential_asset. */
+/*
+ * Trigger, BEFORE INSERT OR UPDATE OR DELETE of credential_asset: checks the content, sets the time of the
+ * change, and has all sessions forget the assets they have read once the transaction commits (cache.c).
+ */
 Datum
 lc_check_asset(PG_FUNCTION_ARGS)
 {
@@ -162,6 +166,10 @@ lc_check_asset(PG_FUNCTION_ARGS)
 		elog(ERROR, "check_asset() is a trigger function");
 	desc = RelationGetDescr(trigdata->tg_relation);
 	updating = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
+	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		CacheInvalidateRelcache(trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		return PointerGetDatum(trigdata->tg_trigtuple);
 	tuple = updating ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 
 	if (updating)

@@ -2,13 +2,20 @@
  * cache.c
  *		What a backend keeps of assets it has read.
  *
- * The lists are short (a backend uses a handful of assets), so that they are searched from the front.
+ * The list is short (a backend uses a handful of assets), so that it is searched from the front. An entry is
+ * found by its content's hash alone: one whose asset has changed is never served, but takes memory until it
+ * is dropped. A change is heard of as an invalidation of the table's relation cache entry, which the trigger of
+ * credential_asset sends (asset.c), and which says no more than that something has changed.
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "cache.h"
+#include "settings.h"
 
 typedef struct Hold
 {
@@ -16,72 +23,137 @@ typedef struct Hold
 	LcCached *entry;
 } Hold;
 
-static void
-hold_release(void *argument)
-{
-	Hold *hold = argument;
+static dlist_head entries = DLIST_STATIC_INIT(entries);	/* the last used first */
+static Size total;				/* their bytes */
+static Oid asset_relation = InvalidOid;
 
-	hold->entry->holders--;
+static void
+drop(LcCached *entry)
+{
+	total -= entry->bytes;
+	dlist_delete(&entry->node);
+	MemoryContextDelete(entry->context);
+}
+
+/* Entries grow with use: what is sealed once is kept too. */
+static void
+weigh(LcCached *entry)
+{
+	total -= entry->bytes;
+	entry->bytes = MemoryContextMemAllocated(entry->context, true);
+	total += entry->bytes;
+}
+
+/* Drops entries that nobody holds until what is left is within the limit. */
+static void
+evict(void)
+{
+	Size limit = (Size) lc_cache_size * 1024 * 1024;
+	dlist_node *node = dlist_is_empty(&entries) ? NULL : dlist_tail_node(&entries);
+
+	while (total > limit && node != NULL)
+	{
+		LcCached *entry = dlist_container(LcCached, node, node);
+
+		node = dlist_has_prev(&entries, node) ? dlist_prev_node(&entries, node) : NULL;
+		if (entry->holders == 0)
+			drop(entry);
+	}
+}
+
+static void
+release(void *argument)
+{
+	LcCached *entry = ((Hold *) argument)->entry;
+
+	if (--entry->holders > 0)
+		return;
+	if (entry->is_stale)
+		drop(entry);
+	else
+		weigh(entry);
+	evict();
 }
 
 /* Keeps the entry until the current memory context is reset. */
 static void
-hold_entry(LcCached *entry)
+hold(LcCached *entry)
 {
-	Hold *hold = palloc(sizeof(Hold));
+	Hold *made = palloc(sizeof(Hold));
 
-	hold->entry = entry;
-	hold->callback.func = hold_release;
-	hold->callback.arg = hold;
+	made->entry = entry;
+	made->callback.func = release;
+	made->callback.arg = made;
 	entry->holders++;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &hold->callback);
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &made->callback);
 }
 
-void *
-lc_cache_get(LcCache *cache, const uint8 *sha256)
+/* The callback for a changed relation; InvalidOid: any may have changed. */
+static void
+forget(Datum argument, Oid relation)
 {
-	dlist_iter iter;
+	dlist_mutable_iter iter;
 
-	dlist_foreach(iter, &cache->entries)
+	if (OidIsValid(relation) && relation != asset_relation)
+		return;
+	dlist_foreach_modify(iter, &entries)
 	{
 		LcCached *entry = dlist_container(LcCached, node, iter.cur);
 
-		if (memcmp(entry->sha256, sha256, sizeof(entry->sha256)) == 0)
+		if (entry->holders == 0)
+			drop(entry);
+		else
+			entry->is_stale = true;
+	}
+}
+
+static bool
+is_variant(const LcCached *entry, const char *variant)
+{
+	if (entry->variant == NULL || variant == NULL)
+		return entry->variant == variant;
+	return strcmp(entry->variant, variant) == 0;
+}
+
+void *
+lc_cache_get(LcAssetKind kind, const uint8 *sha256, const char *variant)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &entries)
+	{
+		LcCached *entry = dlist_container(LcCached, node, iter.cur);
+
+		if (entry->kind == kind && memcmp(entry->sha256, sha256, sizeof(entry->sha256)) == 0 &&
+			is_variant(entry, variant))
 		{
-			hold_entry(entry);
-			dlist_move_head(&cache->entries, &entry->node);
+			hold(entry);
+			dlist_move_head(&entries, &entry->node);
 			return entry;
 		}
 	}
 	return NULL;
 }
 
-/* Drops entries that nobody holds until what is left is within the limit. */
-static void
-evict(LcCache *cache)
-{
-	dlist_node *node = dlist_is_empty(&cache->entries) ? NULL : dlist_tail_node(&cache->entries);
-
-	while (cache->bytes > cache->max_bytes && node != NULL)
-	{
-		LcCached *entry = dlist_container(LcCached, node, node);
-
-		node = dlist_has_prev(&cache->entries, node) ? dlist_prev_node(&cache->entries, node) : NULL;
-		if (entry->holders > 0)
-			continue;
-		cache->bytes -= entry->bytes;
-		dlist_delete(&entry->node);
-		MemoryContextDelete(entry->context);
-	}
-}
-
 void
-lc_cache_put(LcCache *cache, LcCached *entry)
+lc_cache_put(LcCached *entry)
 {
+	static bool listens = false;
+
+	/* Another one after DROP and CREATE EXTENSION. */
+	asset_relation =
+		get_relname_relid("credential_asset", get_namespace_oid("learning_credentials", true));
+	if (!listens)
+	{
+		CacheRegisterRelcacheCallback(forget, (Datum) 0);
+		listens = true;
+	}
 	entry->holders = 0;
-	hold_entry(entry);
+	entry->is_stale = false;
+	entry->bytes = 0;
+	hold(entry);
 	MemoryContextSetParent(entry->context, CacheMemoryContext);
-	dlist_push_head(&cache->entries, &entry->node);
-	cache->bytes += entry->bytes;
-	evict(cache);
+	dlist_push_head(&entries, &entry->node);
+	weigh(entry);
+	evict();
 }

@@ -25,6 +25,7 @@ int lc_max_image_pixels;
 int lc_max_document_size;
 int lc_max_text_length;
 int lc_parse_memory;
+int lc_cache_size;
 int lc_batch_size;
 int lc_documents_per_key;
 int lc_max_attempts;
@@ -69,6 +70,9 @@ _PG_init(void)
 	define_limit("learning_credentials.parse_memory",
 				 "Memory that parsing one template, font or image may take.", &lc_parse_memory,
 				 256 * 1024, MAX_KILOBYTES, GUC_UNIT_KB);
+	define_limit("learning_credentials.cache_size",
+				 "Memory that a session keeps templates, fonts and images in between documents.",
+				 &lc_cache_size, 128, MAX_KILOBYTES / 1024, GUC_UNIT_MB);
 	define_limit("learning_credentials.batch_size",
 				 "Most credentials that a run issues in one transaction.", &lc_batch_size, 64, 10000,
 				 0);

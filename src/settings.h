@@ -15,6 +15,7 @@ extern int lc_max_image_pixels;
 extern int lc_max_document_size;	/* kB */
 extern int lc_max_text_length;		/* characters */
 extern int lc_parse_memory;			/* kB */
+extern int lc_cache_size;			/* MB */
 extern int lc_batch_size;			/* credentials */
 extern int lc_documents_per_key;	/* documents */
 extern int lc_max_attempts;

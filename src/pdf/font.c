@@ -20,9 +20,6 @@
 #include "pdf/syntax.h"
 #include "pdf/typeset.h"
 
-/* Bytes of fonts that a backend keeps open. */
-#define CACHE_BYTES (96 * 1024 * 1024)
-
 /* OS/2 fsType (OpenType specification, OS/2): who may embed the font, and how. */
 #define FSTYPE_LEVELS 0x000f
 #define FSTYPE_RESTRICTED 0x0002
@@ -55,8 +52,6 @@ typedef struct Reading
 	LcFont *font;
 	bool thorough;				/* cut all its glyphs too? */
 } Reading;
-
-static LcCache fonts = LC_CACHE(fonts, CACHE_BYTES);
 
 /* Outlines, and what says how to read them. The rest of a font is for shaping, done before. */
 static const hb_tag_t outline_tables[] = {
@@ -481,7 +476,6 @@ read_font(const uint8 *data, Size length, bool thorough)
 	Reading reading = { data, length, font, thorough };
 
 	font->cached.context = context;
-	font->cached.bytes = 2 * length;	/* the file, and about as much that HarfBuzz makes of it */
 	callback->func = font_release;
 	callback->arg = font;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -537,7 +531,7 @@ font_context(void *path)
 const LcFont *
 lc_font_get(const LcAsset *asset, const char *path)
 {
-	LcFont *font = lc_cache_get(&fonts, asset->sha256);
+	LcFont *font = lc_cache_get(LC_ASSET_FONT, asset->sha256, NULL);
 	ErrorContextCallback callback = { error_context_stack, font_context, unconstify(char *, path) };
 	bytea *content;
 
@@ -549,7 +543,8 @@ lc_font_get(const LcAsset *asset, const char *path)
 	error_context_stack = callback.previous;
 	pfree(content);
 	memcpy(font->cached.sha256, asset->sha256, sizeof(asset->sha256));
-	lc_cache_put(&fonts, &font->cached);
+	font->cached.kind = LC_ASSET_FONT;
+	lc_cache_put(&font->cached);
 	return font;
 }
 

@@ -28,9 +28,6 @@
 /* Pixels a side: what common viewers can draw. */
 #define MAX_SIDE 32767
 
-/* Bytes of images that a backend keeps. */
-#define CACHE_BYTES (64 * 1024 * 1024)
-
 /* Rows between two looks at the clock. */
 #define ROWS_PER_CHECK 64
 
@@ -60,8 +57,6 @@ typedef struct Reading
 	Size length;
 	LcImage *image;				/* NULL: only check it */
 } Reading;
-
-static LcCache images = LC_CACHE(images, CACHE_BYTES);
 
 /* The setting is for images that are stored: those that are there stay usable when it is lowered. */
 static void
@@ -601,7 +596,7 @@ image_context(void *path)
 const LcImage *
 lc_image_get(const LcAsset *asset, const char *path)
 {
-	LcImage *image = lc_cache_get(&images, asset->sha256);
+	LcImage *image = lc_cache_get(LC_ASSET_IMAGE, asset->sha256, NULL);
 	ErrorContextCallback callback = { error_context_stack, image_context, unconstify(char *, path) };
 	MemoryContext context;
 	bytea *content;
@@ -612,6 +607,7 @@ lc_image_get(const LcAsset *asset, const char *path)
 	content = lc_asset_content(asset);
 	context = AllocSetContextCreate(CurrentMemoryContext, "image", ALLOCSET_SMALL_SIZES);
 	image = MemoryContextAllocZero(context, sizeof(LcImage));
+	image->cached.kind = LC_ASSET_IMAGE;
 	image->cached.context = context;
 	memcpy(image->cached.sha256, asset->sha256, sizeof(asset->sha256));
 
@@ -623,9 +619,7 @@ lc_image_get(const LcAsset *asset, const char *path)
 	error_context_stack = callback.previous;
 	pfree(content);
 
-	/* Plain and sealed. */
-	image->cached.bytes = sizeof(LcImage) + 2 * (image->picture.length + image->mask.length);
-	lc_cache_put(&images, &image->cached);
+	lc_cache_put(&image->cached);
 	return image;
 }
 

@@ -8,16 +8,13 @@
  */
 #include "postgres.h"
 
-#include "lib/ilist.h"
 #include "utils/memutils.h"
 
+#include "cache.h"
 #include "compat.h"
 #include "pdf/syntax.h"
 #include "pdf/template.h"
 #include "pdf/template_read.h"
-
-/* Bytes that a backend's templates may take together, but for the one in use. */
-#define CACHE_SIZE ((Size) 64 * 1024 * 1024)
 
 typedef struct SerialisedObject
 {
@@ -44,19 +41,13 @@ typedef struct Serialised
 
 struct LcTemplate
 {
-	dlist_node node;			/* in the cache, the last used first */
-	MemoryContext context;
-	uint8 sha256[32];
-	Size size;					/* bytes of its memory */
-	int users;					/* memory contexts that count on it */
+	LcCached cached;
 	double width;
 	double height;
 	LcTemplatePage *page;
 	Serialised *plain;
 	Serialised *sealed;
 };
-
-static dlist_head cache = DLIST_STATIC_INIT(cache);
 
 /* ============================================================ serialising */
 
@@ -122,8 +113,7 @@ serialise(LcTemplate *template, const LcSeal *seal)
 	made->catalog = serialise_fragment(&page->catalog, seal, NULL);
 	MemoryContextSwitchTo(before);
 
-	MemoryContextSetParent(context, template->context);
-	template->size = MemoryContextMemAllocated(template->context, true);
+	MemoryContextSetParent(context, template->cached.context);
 	return made;
 }
 
@@ -145,7 +135,7 @@ serialised(const LcTemplate *ground, const LcSeal *seal)
 		Serialised *fresh = serialise(template, seal);
 
 		/* Another document in the making may still point into the old one; then it stays. */
-		if (template->sealed != NULL && template->users <= 1)
+		if (template->sealed != NULL && template->cached.holders <= 1)
 			MemoryContextDelete(template->sealed->context);
 		template->sealed = fresh;
 	}
@@ -163,7 +153,7 @@ make_template(LcTemplatePage *page)
 	double height = (page->top - page->bottom) * page->user_unit;
 	bool lies = page->rotate % 180 != 0;
 
-	template->context = CurrentMemoryContext;
+	template->cached.context = CurrentMemoryContext;
 	template->page = page;
 	template->width = lies ? height : width;
 	template->height = lies ? width : height;
@@ -193,85 +183,28 @@ lc_template_blank(double width, double height)
 	return make_template(page);
 }
 
-/* Frees templates that nobody uses, the longest unused first, until the cache is small enough. */
-static void
-shrink_cache(void)
-{
-	Size size = 0;
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &cache)
-	{
-		LcTemplate *template = dlist_container(LcTemplate, node, iter.cur);
-
-		size += template->size;
-		if (size > CACHE_SIZE && template->users == 0)
-		{
-			size -= template->size;
-			dlist_delete(&template->node);
-			MemoryContextDelete(template->context);
-		}
-	}
-}
-
-static LcTemplate *
-find_cached(const uint8 *sha256)
-{
-	dlist_iter iter;
-
-	dlist_foreach(iter, &cache)
-	{
-		LcTemplate *template = dlist_container(LcTemplate, node, iter.cur);
-
-		if (memcmp(template->sha256, sha256, sizeof(template->sha256)) == 0)
-			return template;
-	}
-	return NULL;
-}
-
-static LcTemplate *
-read_template(const LcAsset *asset, const char *path)
-{
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "template", ALLOCSET_DEFAULT_SIZES);
-	char *what = psprintf("PDF template \"%s\" (option \"%s\")", asset->slug, path);
-	bytea *content = lc_asset_content(asset);
-	MemoryContext before = MemoryContextSwitchTo(context);
-	LcTemplate *template = make_template(
-		lc_template_read((const uint8 *) VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), what));
-
-	MemoryContextSwitchTo(before);
-	pfree(content);
-	memcpy(template->sha256, asset->sha256, sizeof(template->sha256));
-	template->size = MemoryContextMemAllocated(context, true);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	dlist_push_head(&cache, &template->node);
-	return template;
-}
-
-/* The callback of a memory context that counted on a template. */
-static void
-leave(void *template)
-{
-	((LcTemplate *) template)->users--;
-}
-
 const LcTemplate *
 lc_template_get(const LcAsset *asset, const char *path)
 {
-	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
-	LcTemplate *template = find_cached(asset->sha256);
+	LcTemplate *template = lc_cache_get(LC_ASSET_TEMPLATE, asset->sha256, NULL);
+	MemoryContext before;
+	MemoryContext context;
+	char *what;
+	bytea *content;
 
-	if (template == NULL)
-		template = read_template(asset, path);
-	else
-		dlist_move_head(&cache, &template->node);
-
-	callback->func = leave;
-	callback->arg = template;
-	template->users++;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	shrink_cache();
+	if (template != NULL)
+		return template;
+	what = psprintf("PDF template \"%s\" (option \"%s\")", asset->slug, path);
+	content = lc_asset_content(asset);
+	context = AllocSetContextCreate(CurrentMemoryContext, "template", ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(context);
+	template = make_template(
+		lc_template_read((const uint8 *) VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), what));
+	template->cached.kind = LC_ASSET_TEMPLATE;
+	memcpy(template->cached.sha256, asset->sha256, sizeof(asset->sha256));
+	MemoryContextSwitchTo(before);
+	pfree(content);
+	lc_cache_put(&template->cached);
 	return template;
 }
 
