@@ -41,6 +41,7 @@ OBJS = \
 	src/pdf/seal.o \
 	src/pdf/shape.o \
 	src/pdf/show.o \
+	src/pdf/survey.o \
 	src/pdf/syntax.o \
 	src/pdf/template.o \
 	src/pdf/template_objects.o \

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/heaptoast.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -30,6 +31,9 @@ PG_FUNCTION_INFO_V1(lc_check_asset);
 
 /* The header of a PDF may stand anywhere in the first 1024 bytes (ISO 32000-1, annex H, note 13). */
 #define PDF_HEADER_WINDOW 1024
+
+/* A template of more bytes is stored with a warning. */
+#define LARGE_TEMPLATE ((Size) 300 * 1024)
 
 typedef struct MediaType
 {
@@ -92,7 +96,34 @@ lc_asset_kind_name(LcAssetKind kind)
 	return NULL;				/* not reached */
 }
 
-/* Raises an error when the content is too large for its kind, or is not sound. */
+/* Checks a template, and warns of one that had to be repaired or makes large documents. */
+static void
+check_template(const char *slug, const uint8 *data, Size length)
+{
+	char *repairs;
+	Size added = lc_template_check(data, length, &repairs);
+
+	if (repairs != NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("PDF template \"%s\" is damaged and is used as repaired", slug),
+				 errdetail("%s", repairs),
+				 errhint("Look at a preview, or open it in a PDF program and save it as a new file.")));
+
+	/* Each document contains what the template shows, out of line, four pieces a page. */
+	if (length > LARGE_TEMPLATE)
+	{
+		Size pages = added / (4 * TOAST_MAX_CHUNK_SIZE) + 1;
+
+		ereport(WARNING,
+				(errmsg("PDF template \"%s\" is large: %zu kB", slug, length / 1024),
+				 errdetail("Each document contains the %zu kB that its first page needs: 100,000 credentials take %zu MB on disk.",
+						   added / 1024 + 1, pages * 100000 * (BLCKSZ / 1024) / 1024),
+				 errhint("Images of fewer pixels make it smaller, and fonts cut to the characters that it shows.")));
+	}
+}
+
+/* Raises an error when the content is too large for its kind, or is not sound; warns of what is odd. */
 static void
 check_content(const char *slug, const uint8 *data, Size length)
 {
@@ -129,7 +160,7 @@ check_content(const char *slug, const uint8 *data, Size length)
 	switch (type->kind)
 	{
 		case LC_ASSET_TEMPLATE:
-			lc_template_check(data, length);
+			check_template(slug, data, length);
 			break;
 		case LC_ASSET_FONT:
 			lc_font_check(data, length);

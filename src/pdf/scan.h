@@ -1,26 +1,11 @@
 /*
  * pdf/scan.h
- *		Looks at the bytes of a foreign PDF, before or without a library that understands them.
+ *		Looks at a content stream (ISO 32000-1, 7.8.2).
  */
 #ifndef LC_SCAN_H
 #define LC_SCAN_H
 
 #include "postgres.h"
-
-typedef enum LcObjectsScan
-{
-	LC_OBJECTS_SOUND,
-	LC_OBJECTS_COMPRESSED_TWICE,
-	LC_OBJECTS_OVERLAP
-} LcObjectsScan;
-
-/*
- * Looks at every place where a library could find an object, whatever seems to be around it. Object streams
- * and cross-reference streams are what libqpdf decompresses on its own, in a call that cannot be
- * interrupted: one compression is bounded by the memory it may take, but two, one in the other, can take
- * hours without taking memory. Handles interrupts.
- */
-extern LcObjectsScan lc_scan_objects(const uint8 *data, Size length);
 
 /* What a content stream leaves open. */
 typedef struct LcBalance

@@ -208,16 +208,21 @@ lc_template_get(const LcAsset *asset, const char *path)
 	return template;
 }
 
-void
-lc_template_check(const uint8 *data, Size length)
+Size
+lc_template_check(const uint8 *data, Size length, char **repairs)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "template", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
+	LcTemplatePage *page = lc_template_read(data, length, "PDF template");
+	Size added = 0;
 
-	(void) lc_template_read(data, length, "PDF template");
+	for (int i = 0; i < page->count; i++)
+		added += page->objects[i].length + page->objects[i].entries.text.len;
 	MemoryContextSwitchTo(before);
+	*repairs = page->repairs == NULL ? NULL : pstrdup(page->repairs);
 	MemoryContextDelete(context);
+	return added;
 }
 
 /* ============================================================ using one */

@@ -63,6 +63,9 @@ too_long(LcReader *reader, Size limit)
 					errdetail("The limit comes from learning_credentials.parse_memory.")));
 }
 
+/* Repairs that are told one by one. */
+#define MAX_TOLD 4
+
 /* The sentence that libqpdf said, without the file's name and the place in it. */
 static char *
 sentence(LcReader *reader, qpdf_error error)
@@ -102,15 +105,36 @@ lc_reader_check(LcReader *reader)
 		raise_complaint(reader, qpdf_get_error(reader->qpdf));
 }
 
-void
-lc_reader_check_warnings(LcReader *reader)
+/* The next of libqpdf's warnings that is about the file, not about how we use it; NULL: there is none. */
+static qpdf_error
+next_warning(LcReader *reader)
 {
 	while (qpdf_more_warnings(reader->qpdf))
 	{
 		qpdf_error warning = qpdf_next_warning(reader->qpdf);
 
 		if (qpdf_get_error_code(reader->qpdf, warning) != qpdf_e_object)
+			return warning;
+	}
+	return NULL;
+}
+
+void
+lc_reader_note_repairs(LcReader *reader)
+{
+	LcTemplatePage *page = reader->page;
+	qpdf_error warning;
+
+	while ((warning = next_warning(reader)) != NULL)
+	{
+		if (!reader->survey.repairable)
 			raise_complaint(reader, warning);
+		if (++reader->repairs == 1)
+			page->repairs = sentence(reader, warning);
+		else if (reader->repairs <= MAX_TOLD)
+			page->repairs = psprintf("%s %s", page->repairs, sentence(reader, warning));
+		else if (reader->repairs == MAX_TOLD + 1)
+			page->repairs = psprintf("%s And so on.", page->repairs);
 	}
 }
 
@@ -475,19 +499,36 @@ get_filters(LcReader *reader, qpdf_oh stream, Filters *filters)
 	qpdf_oh_release(qpdf, dictionary);
 }
 
+/* Does a stream without data say that it has some? */
+static bool
+lost_data(LcReader *reader, qpdf_oh stream)
+{
+	qpdf_oh dictionary = qpdf_oh_get_dict(reader->qpdf, stream);
+	qpdf_oh length = lc_reader_get(reader, dictionary, "/Length");
+	bool lost = !qpdf_oh_is_integer(reader->qpdf, length) ||
+		qpdf_oh_get_int_value(reader->qpdf, length) != 0;
+
+	qpdf_oh_release(reader->qpdf, length);
+	qpdf_oh_release(reader->qpdf, dictionary);
+	return lost;
+}
+
 char *
 lc_reader_data(LcReader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e level, Size *length)
 {
 	QPDF_BOOL filtered = QPDF_FALSE;
 	unsigned char *malloced = NULL;
+	qpdf_error warning;
 	char *data;
 
 	*length = 0;
+	lc_reader_note_repairs(reader);
 	if (qpdf_oh_get_stream_data(reader->qpdf, stream, level, &filtered, &malloced, length) &
 		QPDF_ERRORS)
 	{
 		free(malloced);
-		lc_reader_check_warnings(reader); /* they tell more */
+		if ((warning = next_warning(reader)) != NULL)
+			raise_complaint(reader, warning);	/* it tells more */
 		lc_reader_check(reader);
 		lc_reader_damaged(reader, "A stream cannot be read.");
 	}
@@ -498,9 +539,12 @@ lc_reader_data(LcReader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e
 	free(malloced);
 	if (data == NULL)
 		lc_guard_memory_error();
-	lc_reader_check_warnings(reader);
+	if ((warning = next_warning(reader)) != NULL)
+		raise_complaint(reader, warning);
 	if (level != qpdf_dl_none && !filtered)
 		lc_reader_damaged(reader, "A stream cannot be decoded.");
+	if (*length == 0 && level == qpdf_dl_none && lost_data(reader, stream))
+		lc_reader_damaged(reader, "A stream's data cannot be found.");
 	return data;
 }
 

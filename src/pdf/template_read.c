@@ -5,8 +5,9 @@
  * The page is kept as a page: its boxes, rotation, group, resources and annotations stay what they are.
  *
  * Nothing here believes the file. libqpdf cannot be interrupted, so it is asked for one thing at a time,
- * all under the guard, and it is not given files that could keep it busy (scan.c). Knows nothing of
- * documents or caches.
+ * all under the guard, and it is not given files that could keep it busy (survey.c). It repairs damaged files
+ * on its own, silently leaving out what it does not find; what that must not be is checked here. Knows nothing
+ * of documents or caches.
  */
 #include "postgres.h"
 
@@ -17,6 +18,7 @@
 #include "guard.h"
 #include "pdf/flate.h"
 #include "pdf/scan.h"
+#include "pdf/survey.h"
 #include "pdf/syntax.h"
 #include "pdf/template_reader.h"
 
@@ -422,17 +424,92 @@ close_file(void *argument)
 		qpdf_cleanup(&reader->qpdf);
 }
 
+/* Looks at an object stream once more, now that it can be decrypted. */
+static void
+survey_decrypted(LcReader *reader, int number)
+{
+	qpdf_data qpdf = reader->qpdf;
+	qpdf_oh stream = qpdf_get_object_by_id(qpdf, number, 0);
+
+	if (qpdf_oh_is_stream(qpdf, stream))
+	{
+		qpdf_oh dictionary = qpdf_oh_get_dict(qpdf, stream);
+		Size length;
+		char *data = lc_reader_data(reader, stream, qpdf_dl_none, &length);
+
+		lc_survey_container(&reader->survey, data, length,
+							qpdf_oh_has_key(qpdf, dictionary, "/Filter"),
+							qpdf_oh_get_int_value(qpdf, lc_reader_get(reader, dictionary, "/N")),
+							qpdf_oh_get_int_value(qpdf, lc_reader_get(reader, dictionary, "/First")));
+		pfree(data);
+		qpdf_oh_release(qpdf, dictionary);
+	}
+	qpdf_oh_release(qpdf, stream);
+}
+
+/* Looks at the object streams of an encrypted file. Nothing that is in them may have been asked for yet. */
+static void
+survey_encrypted(LcReader *reader)
+{
+	LcSurvey *survey = &reader->survey;
+	ListCell *cell;
+
+	/* Only if libqpdf may repair the file, the object that has a number is sure to be the one that says so. */
+	if (survey->containers != NIL && !survey->repairable)
+		lc_reader_unusable(reader, "Its objects are encrypted, and too many.");
+	foreach (cell, survey->containers)
+	{
+		if (lfirst_int(cell) == 0)
+			lc_reader_damaged(reader, "It has an object without a number.");
+		survey_decrypted(reader, lfirst_int(cell));
+		if (survey->refusal != NULL)
+			lc_reader_unusable(reader, survey->refusal);
+	}
+}
+
 static void
 open_file(LcReader *reader)
 {
+	lc_survey(&reader->survey, reader->data, reader->length);
+	if (reader->survey.refusal != NULL)
+		lc_reader_unusable(reader, reader->survey.refusal);
 	reader->qpdf = qpdf_init();
 	qpdf_silence_errors(reader->qpdf);
 	qpdf_set_suppress_warnings(reader->qpdf, QPDF_TRUE);
-	/* Repairing takes time without bound, and guesses. */
-	qpdf_set_attempt_recovery(reader->qpdf, QPDF_FALSE);
+	qpdf_set_attempt_recovery(reader->qpdf, reader->survey.repairable);
 	(void) qpdf_read_memory(reader->qpdf, "template", (const char *) reader->data, reader->length, "");
 	lc_reader_check(reader);
 	lc_guard_check();
+	if (qpdf_is_encrypted(reader->qpdf))
+		survey_encrypted(reader);
+}
+
+/*
+ * Refuses a repaired file that refers to objects that it does not have. libqpdf takes them for null, which is
+ * right in a sound file, but in a damaged one they are lost.
+ */
+static void
+check_completeness(LcReader *reader)
+{
+	List *references = reader->survey.references;
+	int last = 0;
+	ListCell *cell;
+
+	list_sort(references, list_int_cmp);
+	foreach (cell, references)
+	{
+		int number = lfirst_int(cell);
+		qpdf_oh object;
+
+		if (number == last)
+			continue;
+		last = number;
+		object = qpdf_get_object_by_id(reader->qpdf, number, 0);
+		if (qpdf_oh_is_null(reader->qpdf, object))
+			lc_reader_damaged(reader, psprintf("Object %d is missing.", number));
+		qpdf_oh_release(reader->qpdf, object);
+		lc_guard_check();
+	}
 }
 
 /* What the guard calls: everything between opening and closing the file. */
@@ -447,23 +524,12 @@ read_page(void *argument)
 	qpdf_oh pages;
 	qpdf_oh handle;
 
-	switch (lc_scan_objects(reader->data, reader->length))
-	{
-		case LC_OBJECTS_COMPRESSED_TWICE:
-			lc_reader_unusable(reader, "Its objects are compressed twice.");
-			break;
-		case LC_OBJECTS_OVERLAP:
-			lc_reader_unusable(reader, "Its objects overlap.");
-			break;
-		case LC_OBJECTS_SOUND:
-			break;
-	}
 	open_file(reader);
 	root = qpdf_get_root(reader->qpdf);
 	lc_reader_check(reader);
 	pages = lc_reader_get(reader, root, "/Pages");
 	handle = find_page(reader, pages, &inherited, 0, &nodes);
-	lc_reader_check_warnings(reader);
+	lc_reader_note_repairs(reader);
 	if (handle == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has no page", reader->what)));
 
@@ -476,7 +542,9 @@ read_page(void *argument)
 	read_catalog(reader, root);
 	read_content(reader, handle);
 	lc_reader_write_pending(reader);
-	lc_reader_check_warnings(reader);
+	lc_reader_note_repairs(reader);
+	if (reader->repairs > 0)
+		check_completeness(reader);
 }
 
 LcTemplatePage *

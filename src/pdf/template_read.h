@@ -57,6 +57,9 @@ typedef struct LcTemplatePage
 	LcFragment other_resources;
 	LcFragment catalog;
 
+	/* What had to be repaired, in sentences; NULL: nothing. */
+	char *repairs;
+
 	/* What every name of a resource that is added must start with. */
 	char *prefix;
 
@@ -66,9 +69,10 @@ typedef struct LcTemplatePage
 } LcTemplatePage;
 
 /*
- * Reads the first page. Everything is palloc'd. "what" is the template in messages. Raises 22023 when it
- * is no sound PDF, or one that needs a password; 54000 when reading it exceeds the guard's limits or a
- * stream decompresses to more than learning_credentials.parse_memory.
+ * Reads the first page. Everything is palloc'd. "what" is the template in messages. A damaged file is
+ * repaired where that takes bounded time and loses nothing. Raises 22023 when it is no PDF, or one that
+ * cannot be repaired or needs a password; 54000 when reading it exceeds the guard's limits or a stream
+ * decompresses to more than learning_credentials.parse_memory.
  */
 extern LcTemplatePage *lc_template_read(const uint8 *data, Size length, const char *what);
 

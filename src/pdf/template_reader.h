@@ -13,6 +13,7 @@
 #include "utils/hsearch.h"
 
 #include "compat.h"
+#include "pdf/survey.h"
 #include "pdf/template_read.h"
 
 /* How a dictionary is read. */
@@ -41,12 +42,14 @@ typedef struct LcReader
 	const uint8 *data;
 	Size length;
 	qpdf_data qpdf;
+	LcSurvey survey;
 	HTAB *numbers;				/* of LcMet, handles aside */
 	List *pending;				/* of LcMet, to be written down */
 	int met;					/* the last number given */
 	LcTemplatePage *page;
 	int room;					/* of page->objects */
 	int underscores;			/* of the prefix, see note_name() */
+	int repairs;				/* that libqpdf made, the first of which are told in page->repairs */
 } LcReader;
 
 /* Raises 22023. "detail" is a sentence. */
@@ -57,10 +60,10 @@ pg_noreturn extern void lc_reader_unusable(LcReader *reader, const char *detail)
 extern void lc_reader_check(LcReader *reader);
 
 /*
- * Raises the first warning that libqpdf has, if any: it warns where it repairs or leaves out, and a
- * background with something left out is no good.
+ * Takes libqpdf's warnings, by which it tells what it repairs. Notes them in page->repairs; raises the first
+ * if the file is not to be repaired.
  */
-extern void lc_reader_check_warnings(LcReader *reader);
+extern void lc_reader_note_repairs(LcReader *reader);
 
 /* Parts of a dictionary: its keys, each with the slash; a value, null if there is none; is it this name? */
 extern List *lc_reader_keys(LcReader *reader, qpdf_oh dictionary);

@@ -23,8 +23,13 @@ sub build
 		my $object = $objects[$i];
 
 		push @offsets, length $pdf;
-		$object = "<< $object->[0] /Length " . length($object->[1]) . " >>\nstream\n$object->[1]\nendstream"
-		  if ref $object;
+		if (ref $object)
+		{
+			my ($entries, $data) = @$object;
+
+			$entries .= ' /Length ' . length $data unless $entries =~ /\/Length /;
+			$object = "<< $entries >>\nstream\n$data\nendstream";
+		}
 		$pdf .= ($i + 1) . " 0 obj\n$object\nendobj\n";
 	}
 	my $start = length $pdf;
@@ -241,7 +246,6 @@ sub hostile
 
 	$pdf{'nothing but a header'} = [ "%PDF-1.7\n", 'is damaged' ];
 	$pdf{'cut off'} = [ substr($sound, 0, length($sound) / 2), 'is damaged' ];
-	$pdf{'cut off before its last line'} = [ substr($sound, 0, -20), 'is damaged' ];
 	$pdf{'no pages'} =
 	  [ build('<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [] /Count 0 >>'), 'has no page' ];
 	$pdf{'no page tree'} = [ build('<< /Type /Catalog >>'), 'has no page' ];
@@ -284,7 +288,7 @@ sub hostile
 
 	# Objects in a stream: entry 4 of the table says that object 4 is the first in stream 5.
 	for (
-		[ 'bomb in an object stream', '/Filter /FlateDecode', $bomb, 'needs too much memory' ],
+		[ 'bomb in an object stream', '/Filter /FlateDecode', $bomb, 'decompress to more than' ],
 		[ 'bomb in an object stream, compressed twice', '/Filter [/FlateDecode /FlateDecode]',
 			compress($bomb), 'cannot be used' ],
 		[ 'bomb in an object stream, compressed twice, with names escaped',
@@ -313,6 +317,27 @@ sub hostile
 		$pdf .= "7 0 obj\n<< /Type /XRef /W [1 4 1] /Size 8 /Root 1 0 R /Length "
 		  . length($table) . " >>\nstream\n$table\nendstream\nendobj\nstartxref\n$start\n%%EOF\n";
 		$pdf{$name} = [ $pdf, $error ];
+	}
+
+	# What is small, but keeps a reader busy for hours, or takes all of its stack: 20,000 streams each of which
+	# says the length of the one before; 50,000 objects at the same place of an object stream, with much blank
+	# before it; the like of trailers and of objects, each in a string of the one before.
+	$pdf{'lengths that lead from one to the next'} = [
+		page($page, [ '/Length 6 0 R', $picture ],
+			map { [ "/Length $_ 0 R", '' ] } 7 .. 20_006),
+		'lead from one to the next' ];
+	{
+		my $inner = join(' ', map { "$_ 0" } 10 .. 50_009) . ' ';
+		my $data = compress($inner . ' ' x 40_000_000 . 'null ');
+		$pdf{'objects at the same place'} = [
+			page("$box /Resources << /Font 10 0 R >>", $picture,
+				[ '/Type /ObjStm /N 50000 /First ' . length($inner) . ' /Filter /FlateDecode', $data ]),
+			'overlap' ];
+	}
+	for my $word ('trailer', '6 0 obj')
+	{
+		$pdf{"$word in itself"} =
+		  [ $sound . "$word << /A (" x 50_000 . ') >> ' x 50_000 . substr($sound, -90), 'overlap' ];
 	}
 	return %pdf;
 }
