@@ -40,9 +40,20 @@ prepare(LcStatement *statement)
 	statement->plan = plan;
 }
 
+/* SPI leaves its own memory context behind as the current one; the caller's stays. */
+static uint64
+checked(int result, int expected, MemoryContext caller)
+{
+	MemoryContextSwitchTo(caller);
+	if (result != expected)
+		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
 uint64
 lc_spi_execute(LcStatement *statement, Datum *values, const char *nulls, int expected)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int result;
 
 	prepare(statement);
@@ -51,26 +62,24 @@ lc_spi_execute(LcStatement *statement, Datum *values, const char *nulls, int exp
 									  InvalidSnapshot, true, false, 0);
 	else
 		result = SPI_execute_plan(statement->plan, values, nulls, false, 0);
-	if (result != expected)
-		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
-	return SPI_processed;
+	return checked(result, expected, caller);
 }
 
 uint64
 lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 					int expected)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int result = SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0);
 
-	if (result != expected)
-		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
-	return SPI_processed;
+	return checked(result, expected, caller);
 }
 
 uint64
 lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 			DestReceiver *dest)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	SPIExecuteOptions options;
 	int result;
 	int i;
@@ -87,9 +96,7 @@ lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *n
 		options.params->params[i].ptype = types[i];
 	}
 	result = SPI_execute_extended(sql, &options);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "unexpected SPI result %s", SPI_result_code_string(result));
-	return SPI_processed;
+	return checked(result, SPI_OK_SELECT, caller);
 }
 
 void

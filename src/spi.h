@@ -24,8 +24,8 @@ typedef struct LcStatement
 
 /*
  * Runs a statement inside a SPI connection, and returns SPI_processed; the rows are in
- * SPI_tuptable. "nulls" as in SPI_execute_plan, or NULL. Anything but "expected" (SPI_OK_SELECT ...)
- * as SPI's result is an error.
+ * SPI_tuptable, and the current memory context is still the caller's. "nulls" as in
+ * SPI_execute_plan, or NULL. Anything but "expected" (SPI_OK_SELECT ...) as SPI's result is an error.
  */
 extern uint64 lc_spi_execute(LcStatement *statement, Datum *values, const char *nulls, int expected);
 

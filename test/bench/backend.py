@@ -35,11 +35,11 @@ class Backend:
         answer = self.query(sql)
         return answer, time.perf_counter() - start
 
-    def resident(self):
-        """The backend's resident memory in kB."""
+    def resident(self, what='VmRSS'):
+        """The backend's resident memory in kB; RssAnon: without what it shares with others."""
         with open('/proc/%d/status' % self.pid) as status:
             for line in status:
-                if line.startswith('VmRSS:'):
+                if line.startswith(what + ':'):
                     return int(line.split()[1])
         raise SqlError('the backend has no resident memory')
 

@@ -1,11 +1,11 @@
 #!/bin/bash
-# run.sh: what documents cost, in time, bytes and memory. Called by with_packages.sh in a copy of the checkout
+# run.sh: what documents and issuing cost, in time, bytes and memory. Called by with_packages.sh in a copy of the checkout
 # with PG_CONFIG, TREE (where the private tree goes) and SOCKETS. All runs on one core.
 #
 #	make bench                                      everything
 #	make bench SECTIONS=documents ROWS='3/vector/*/sealed 100/*'
 #
-# ROWS are those of documents.py; SECTIONS are documents and memory.
+# ROWS are those of documents.py; SECTIONS are documents, memory and issuing.
 set -euo pipefail
 . test/server.sh
 
@@ -22,13 +22,14 @@ psql --no-psqlrc --quiet --dbname=bench --command='CREATE EXTENSION learning_cre
 psql --no-psqlrc --quiet --dbname=bench --file=test/bench/stages.sql
 
 status=0
-for section in ${SECTIONS:-documents memory}; do
+for section in ${SECTIONS:-documents memory issuing}; do
     case $section in
         documents)
             set -f
             /usr/bin/python3 test/bench/documents.py bench ${ROWS:-} || status=1
             set +f ;;
         memory) /usr/bin/python3 test/bench/memory.py bench || status=1 ;;
+        issuing) /usr/bin/python3 test/bench/issuing.py bench || status=1 ;;
         *) echo "run.sh: there is no section \"$section\"" >&2; status=1 ;;
     esac
 done

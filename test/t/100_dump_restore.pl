@@ -317,7 +317,7 @@ like($error, qr/ERROR:  42501: permission denied to run as role "author"\nDETAIL
 	'and says why');
 is(count_of($new, 'custom', 'true'), count_of($old, 'campus', 'true'), 'no credential is lost');
 ($status, undef, $error) = finish_sql(start_sql($new, 'custom', "SELECT learning_credentials.generate_credential($authored, 500)"));
-like($error, qr/ERROR:  42704: role "author" does not exist/, 'nor is one issued on request');
+like($error, qr/ERROR:  42501: permission denied to run as role "author"/, 'nor is one issued on request');
 
 # ---- stored assets go on, whatever the limits are; new ones are bounded
 $new->safe_psql('custom', "UPDATE learning_credentials.credential_asset SET description = 'largest', slug = 'large' || right(slug, -7)"
