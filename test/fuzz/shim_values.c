@@ -223,6 +223,19 @@ list_free_deep(List *list)
 	list_free(list);
 }
 
+void
+list_sort(List *list, list_sort_comparator cmp)
+{
+	if (list != NIL)
+		qsort(list->elements, list->length, sizeof(ListCell), (int (*)(const void *, const void *)) cmp);
+}
+
+int
+list_int_cmp(const ListCell *p1, const ListCell *p2)
+{
+	return lfirst_int(p1) < lfirst_int(p2) ? -1 : lfirst_int(p1) > lfirst_int(p2);
+}
+
 /* ---- hash tables: of binary keys ---- */
 
 typedef struct Entry

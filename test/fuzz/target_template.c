@@ -26,8 +26,11 @@ static void
 check(void *argument)
 {
 	const Input *input = argument;
+	char *repairs;
 
-	lc_template_check(input->data, input->size);
+	(void) lc_template_check(input->data, input->size, &repairs);
+	if (repairs != NULL && !fuzz_is_utf8(repairs, strlen(repairs)))
+		fuzz_find("a warning that is not UTF-8: %s", repairs);
 }
 
 int
