@@ -36,6 +36,20 @@ code_release(void *argument)
 	owner->code = NULL;
 }
 
+/* Appends a whole number from 0 to 999 and a space. There are a thousand a code: printf() would take longest. */
+static void
+append_whole(StringInfo content, int number)
+{
+	char digits[4];
+	int at = lengthof(digits);
+
+	digits[--at] = ' ';
+	do
+		digits[--at] = (char) ('0' + number % 10);
+	while ((number /= 10) > 0);
+	appendBinaryStringInfo(content, digits + at, lengthof(digits) - at);
+}
+
 /*
  * Appends the dark modules: runs of a row that also stand in the rows below, with the same ends, become
  * one rectangle. Coordinates are modules, y down from the top left.
@@ -80,8 +94,11 @@ append_rectangles(StringInfo content, const QRcode *code)
 						break;
 					done[below * width + start] = true;
 				}
-				appendStringInfo(content, "%d %d %d %d re\n", start, width - below, end - start,
-								 below - row);
+				append_whole(content, start);
+				append_whole(content, width - below);
+				append_whole(content, end - start);
+				append_whole(content, below - row);
+				appendStringInfoString(content, "re\n");
 			}
 			start = end;
 		}

@@ -243,7 +243,7 @@ static void
 append_entry(StringInfo buffer, const char *key, const uint8 *bytes, Size length)
 {
 	appendStringInfoString(buffer, key);
-	lc_pdf_hex(buffer, bytes, length);
+	lc_pdf_string(buffer, NULL, bytes, length);
 }
 
 void

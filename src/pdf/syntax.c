@@ -106,23 +106,42 @@ lc_pdf_name(StringInfo buffer, const char *name)
 }
 
 /* 7.3.4.3 */
-void
-lc_pdf_hex(StringInfo buffer, const void *bytes, Size length)
+/*
+ * Appends a literal string (ISO 32000-1, 7.3.4.2). Every byte may stand in one as it is but for the escape, the
+ * brackets, and CR, which would be read as LF; NUL is escaped for whoever takes objects for C strings.
+ */
+static void
+append_literal(StringInfo buffer, const uint8 *bytes, Size length)
 {
-	const uint8 *from = bytes;
 	char *to;
 
-	if (length > MaxAllocSize / 2)
+	if (length > MaxAllocSize / 4 - 1)
 		elog(ERROR, "string is too long for a PDF");
-	enlargeStringInfo(buffer, (int) (2 * length + 2));
+	enlargeStringInfo(buffer, (int) (4 * length + 2));
 	to = buffer->data + buffer->len;
-	*to++ = '<';
+	*to++ = '(';
 	for (Size i = 0; i < length; i++)
 	{
-		*to++ = hex_digits[from[i] >> 4];
-		*to++ = hex_digits[from[i] & 15];
+		switch (bytes[i])
+		{
+			case '\0':
+				memcpy(to, "\\000", 4);
+				to += 4;
+				break;
+			case '\r':
+				*to++ = '\\';
+				*to++ = 'r';
+				break;
+			case '(':
+			case ')':
+			case '\\':
+				*to++ = '\\';
+				/* FALLTHROUGH */
+			default:
+				*to++ = (char) bytes[i];
+		}
 	}
-	*to++ = '>';
+	*to++ = ')';
 	*to = '\0';
 	buffer->len = (int) (to - buffer->data);
 }
@@ -134,12 +153,12 @@ lc_pdf_string(StringInfo buffer, const LcSeal *seal, const void *bytes, Size len
 
 	if (seal == NULL)
 	{
-		lc_pdf_hex(buffer, bytes, length);
+		append_literal(buffer, bytes, length);
 		return;
 	}
 	initStringInfo(&sealed);
 	lc_seal_append(&sealed, seal, bytes, length);
-	lc_pdf_hex(buffer, sealed.data, sealed.len);
+	append_literal(buffer, (const uint8 *) sealed.data, sealed.len);
 	pfree(sealed.data);
 }
 

@@ -21,9 +21,6 @@ extern void lc_pdf_numbers(StringInfo buffer, int count,...);
 /* A name with its slash: lc_pdf_name(buffer, "F 1") appends "/F#201". */
 extern void lc_pdf_name(StringInfo buffer, const char *name);
 
-/* Bytes as a hexadecimal string, never sealed: what content streams hold. */
-extern void lc_pdf_hex(StringInfo buffer, const void *bytes, Size length);
-
 /* Bytes as a string of a document's object, sealed unless seal is NULL. */
 extern void lc_pdf_string(StringInfo buffer, const LcSeal *seal, const void *bytes, Size length);
 

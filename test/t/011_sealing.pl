@@ -87,7 +87,7 @@ is("@unread", '', 'poppler reads the name in each');
 sub key_of
 {
 	my ($hex) = @_;
-	my ($user) = pack('H*', $hex) =~ m{/U <([0-9A-F]{96})>};
+	my ($user) = pack('H*', $hex) =~ m{/U (\(.*?\)) /UE }s;
 
 	return $user // die 'not encrypted';
 }
