@@ -356,10 +356,11 @@ is( $new->safe_psql('custom', "SELECT count(*) FROM pg_catalog.aclexplode((SELEC
 $old->stop;
 my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
 $upgraded->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-my $bindir = $old->config_data('--bindir');
+chomp(my $bindir = `pg_config --bindir`);
+my @no_sync = grep { `pg_upgrade --help` =~ /$_/ } '--no-sync';      # from PostgreSQL 15 on
 {
 	chdir $folder or die;      # pg_upgrade writes where it stands
-	my $ok = IPC::Run::run([ 'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $upgraded->data_dir,
+	my $ok = IPC::Run::run([ 'pg_upgrade', @no_sync, '-b', $bindir, '-B', $bindir, '-d', $old->data_dir, '-D', $upgraded->data_dir,
 		'-p', $old->port, '-P', $upgraded->port, '-s', $folder ], '>', \$out, '2>', \$error);
 	ok($ok, 'pg_upgrade succeeds') or diag($out, $error);
 }

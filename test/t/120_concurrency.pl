@@ -43,6 +43,36 @@ SELECT count(*), count(DISTINCT user_id), sum(attempts) FROM learning_credential
 SQL
 settled($node, 'campus', 'issuing');
 
+# ---- the rules are able to see what is broken
+my $table = 'learning_credentials.credential';
+my $reissued = sql("SELECT learning_credentials.reissue_credential(uuid) FROM $table WHERE configuration_id = $configuration AND user_id = 1");
+my %damage = (
+	'issued without a document' => "DELETE FROM learning_credentials.document WHERE credential_uuid = '$reissued'",
+	'document not of its credential' => "UPDATE learning_credentials.document SET content = '?' WHERE credential_uuid = '$reissued'",
+	'documents that no view or two views show' => "DELETE FROM $table WHERE uuid = '$reissued';"
+	  . " DELETE FROM learning_credentials.credential_event WHERE credential_uuid = '$reissued'",
+	'credential without history' => "DELETE FROM learning_credentials.credential_event WHERE credential_uuid = '$reissued'",
+	'history with a gap, a jump or a forbidden step' =>
+	  "DELETE FROM learning_credentials.credential_event WHERE credential_uuid = '$reissued' AND seq = 1",
+	'history that ends elsewhere' =>
+	  "DELETE FROM learning_credentials.credential_event WHERE credential_uuid = '$reissued' AND seq = 2",
+	'replacement that is not linked back' => "UPDATE $table SET superseded_by = NULL WHERE superseded_by = '$reissued'",
+	'superseded by what does not supersede it' => "UPDATE $table SET supersedes = NULL WHERE uuid = '$reissued'",
+	'document of a credential that was not issued' =>
+	  "UPDATE $table SET status = 'error', error_message = 'x' WHERE uuid = '$reissued'",
+	'queued in a run that has ended, or in none' => "UPDATE $table SET status = 'generating' WHERE uuid = '$reissued'",
+	'more than one live credential of a user' => 'DROP INDEX learning_credentials.credential_live_key;'
+	  . " UPDATE $table SET user_id = 2 WHERE uuid = '$reissued'",
+	'more than one pending replacement' => 'DROP INDEX learning_credentials.credential_live_key;'
+	  . " UPDATE $table SET status = 'generating', supersedes = '$reissued' WHERE user_id IN (2, 3)",
+	'run that counts wrongly' => "INSERT INTO learning_credentials.run (configuration_id, trigger, seen, eligible)"
+	  . " VALUES ($configuration, 'call', 1, 2)");
+for my $rule (sort keys %damage)
+{
+	like(broken($node, 'campus', $damage{$rule}), qr/(^|; )\Q$rule\E(;|$)/, "seen: $rule");
+}
+holds($node, 'campus', 'nothing of that stays');
+
 # ---- everything, and one document in ten fails. What is refused because somebody else was first is
 # no error here: the credential is not what it was (55000) or gone (42704).
 sql(<<'SQL');

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node make_database configure start_sql finish_sql holds settled
+our @EXPORT = qw(new_node make_database configure start_sql finish_sql holds broken settled
   fingerprint next_ids count_of);
 
 # new_node(NAME, SETTING...): a running server whose databases are UTF-8. Settings are lines of
@@ -111,7 +111,7 @@ sub start_sql
 	my ($node, $database, @sql) = @_;
 	my $session = { out => '', err => '' };
 	my @command = (
-		$node->installed_command('psql'), '-XAtq',
+		'psql', '-XAtq',
 		'-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
 		'-d', $node->connstr($database), map { ('-c', $_) } @sql);
 	$session->{run} = IPC::Run::start(\@command, '<', \undef, '>', \$session->{out},
@@ -136,6 +136,17 @@ sub holds
 	my ($node, $database, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is($node->safe_psql($database, $invariants), '', "$name: all invariants hold");
+}
+
+# broken(NODE, DATABASE, SQL): which rules are, after statements that no trigger sees and that are
+# rolled back
+sub broken
+{
+	my ($node, $database, $sql) = @_;
+	my (undef, $out, $error) = finish_sql(start_sql($node, $database,
+		"BEGIN; SET LOCAL session_replication_role = replica; $sql; $invariants"));
+	my %rules = map { (split /\|/)[0] => 1 } split /\n/, $out;
+	return $error . join('; ', sort keys %rules);
 }
 
 # settled(NODE, DATABASE, NAME): and no work is left

@@ -1,5 +1,5 @@
--- What holds at any moment, whoever did what: a row for each thing that does not. Read by
--- LearningCredentials.pm; the first column is the rule, the second an example.
+-- What holds at any moment, whoever did what: a row for each thing that does not, or fifty
+-- of them. Read by LearningCredentials.pm; the first column is the rule, the second an example.
 --
 -- Credentials that were imported (legacy_id is set) have no history of their own here.
 
@@ -97,3 +97,5 @@ SELECT 'run that counts wrongly', r::text
   FROM learning_credentials.run r
  WHERE r.seen < r.eligible OR r.eligible <> r.existing + r.queued
     OR least(r.seen, r.existing, r.queued, r.issued, r.failed) < 0
+
+ LIMIT 50
