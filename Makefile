@@ -79,7 +79,8 @@ REGRESS = \
 	pdf_options \
 	validation \
 	metadata \
-	retrieval_cases
+	retrieval_cases \
+	template_warnings
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
 	issue_twice \
@@ -95,6 +96,8 @@ PROVE_TESTS = \
 	test/t/010_template_fidelity.pl \
 	test/t/011_sealing.pl \
 	test/t/012_hostile_templates.pl \
+	test/t/013_templates_of_programs.pl \
+	test/t/014_changed_templates.pl \
 	test/t/020_fonts.pl \
 	test/t/021_hostile_fonts_images.pl \
 	test/t/022_text_layer.pl \

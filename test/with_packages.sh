@@ -14,7 +14,7 @@ set -euo pipefail
 packages=(gcc libc6-dev make pkg-config
     libfribidi-dev libharfbuzz-dev libhpdf-dev libicu-dev libjpeg-dev libpng-dev libqpdf-dev
     libqrencode-dev libssl-dev uuid-dev zlib1g-dev
-    libipc-run-perl poppler-utils qpdf zbar-tools
+    libipc-run-perl mupdf-tools poppler-utils qpdf zbar-tools
     fonts-dejavu-core fonts-ebgaramond fonts-ebgaramond-extra fonts-noto-core)
 
 # What only one stage needs: the reference of the bench, and the fonts that it and we are measured with; the

@@ -9,8 +9,8 @@ use Test::More;
 
 use lib "$FindBin::RealBin/lib";
 use Document qw(check document output);
-use Template qw(server store write_file picture picture_name);
-use TemplatePdf qw(sound);
+use Template qw(server store write_file picture picture_name other_picture_name);
+use TemplatePdf qw(sound %images);
 
 my %templates = sound();
 my @by_qpdf = (
@@ -21,9 +21,9 @@ my @by_qpdf = (
 	[ 'encrypted, with a password for its owner only', 'annotations', '--encrypt', '', 'owner', '256', '--' ]);
 my @placed = grep { /rotated|box|inherited|left open|once too often|state changed/ && !/outside/ } sort keys %templates;
 
-# Of each template: stored, sound, looks the same in two ways, sealed and not. Of each place: the square of
-# a QR code and a text. And what is said of single templates at the end.
-plan tests => 7 * (keys(%templates) + @by_qpdf) + 2 * @placed + 14;
+# Of each template: stored; sound and looks the same in three ways, sealed and not. Of each place: the square
+# of a QR code and a text. And what is said of single templates at the end.
+plan tests => 9 * (keys(%templates) + @by_qpdf) + 2 * @placed + 17;
 
 my $node = server();
 my $folder = PostgreSQL::Test::Utils::tempdir();
@@ -55,6 +55,8 @@ sub looks_kept
 		is(check($document), '', "$name, $protection: qpdf is content");
 		is(picture_name($document, @$_), picture_name($path, @$_), "$name, $protection: looks the same @$_")
 		  for [], ['-cropbox'];
+		is(other_picture_name($document), other_picture_name($path),
+			"$name, $protection: looks the same in another program");
 	}
 }
 
@@ -123,6 +125,11 @@ like($bytes, qr{/S /URI /URI \(https://}, 'a link to an address stays');
 like(slurp_file(filled('layers', $plain)), qr{/OCProperties}, 'the layers stay');
 like(slurp_file(filled('transparency group', $plain)),
 	qr{/Group << /CS /DeviceCMYK /I true /K true /S /Transparency >>}, 'the group, which poppler ignores, stays');
+
+# ---- pictures are passed through
+
+ok(index(slurp_file(filled("picture in $_", $plain)), $images{$_}) > 0, "a picture in $_ stays as it is, byte by byte")
+  for sort keys %images;
 
 # ---- the extension's own document as a template: the names of its resources are taken
 

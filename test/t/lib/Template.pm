@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use lib "$FindBin::RealBin/lib";
 use Document qw(output);
 
-our @EXPORT_OK = qw(server store write_file picture picture_name);
+our @EXPORT_OK = qw(server store write_file picture picture_name other_picture_name);
 
 sub server
 {
@@ -43,7 +43,7 @@ sub store
 		  . "INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('$slug', pg_read_binary_file('$path'))");
 }
 
-# A page's picture at 72 dots an inch: (width, height, bytes of red, green and blue).
+# A page's picture by poppler at 72 dots an inch: (width, height, bytes of red, green and blue).
 sub picture
 {
 	my ($path, @options) = @_;
@@ -59,6 +59,16 @@ sub picture_name
 	my ($width, $height, $bytes) = picture(@_);
 
 	return "${width}x$height " . md5_hex($bytes);
+}
+
+# A page's picture by another program, MuPDF.
+sub other_picture_name
+{
+	my ($path) = @_;
+	my $ppm = output('mutool', 'draw', '-q', '-r', 72, '-F', 'ppm', '-o', '-', $path, 1);
+
+	$ppm =~ /^P6\n(\d+ \d+)\n255\n/ or die "mutool cannot draw $path";
+	return "$1 " . md5_hex($ppm);
 }
 
 1;

@@ -8,7 +8,7 @@ use warnings;
 use Compress::Zlib qw(compress);
 use Exporter 'import';
 
-our @EXPORT_OK = qw(build sound hostile deflated);
+our @EXPORT_OK = qw(build sound hostile deflated %images);
 
 # Header, objects, cross-reference table, trailer. An object is the text of a value, or [entries, data] for
 # a stream. The first is the catalog.
@@ -62,6 +62,33 @@ sub page
 		ref $content ? $content : [ '', $content ],
 		$font, @more);
 }
+
+# Pictures in the codings that only viewers understand, as bytes: 64 by 48 dots of one bit by libtiff (CCITT
+# Group 4), the same as a JBIG2 page of one region (ITU-T T.88, 7.4.8 and 7.4.6, coded by T.6); 48 by 32 of
+# three colours by OpenJPEG.
+my %hex;
+$hex{CCITT} = <<'HEX';
+2571b8dca92492d2492d2492523214924a750a9249420d2492a692492a692492a21f1d2492a4dd2492549b14924b4e924956d2492fa492
+4be92492fd2492a69d24925b514924b6a924958a4924ba4924ba4924bd2492b549249714924ad24925692492b492492b492492b54924a1
+854924948c8524928a49254924a92492a4924b4924b49249452492a492526a0d092497492497492497a4925e92492e2924974924a00200
+20
+HEX
+$hex{JBIG2} = '00000000300001000000130000004000000030' . '00' x 11
+  . '0000000126000100' . '0000b8' . '000000400000003000000000000000000001' . $hex{CCITT};
+$hex{'JPEG 2000'} = <<'HEX';
+0000000c6a5020200d0a870a00000014667479706a703220000000006a7032200000002d6a703268000000166968647200000020000000
+300003070700000000000f636f6c7201000000000010000001f66a703263ff4fff51002f00000000003000000020000000000000000000
+0000300000002000000000000000000003070101070101070101ff52000c00000001010504040001ff5c00134040484850484850484850
+484850484850ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e30ff90000a00000000016f
+0001ff93c7d20c063bafcfb00c02955fcfb00c0a336fa3ec0381f18202233701cfc0f8029f781c3ec020017f07009501c3a7de06091d67
+c3e0121f00b0618007fafe7406c1b766ee034e53cf8824f94347c61407fb0387079d2182e8ba034e5e23b5c228f8030011430c16bfc3e0
+1e1f0130e0c01565ff7248fa1d1328d499235e377eb122ebb4cf884cf885cf88481565ff7248fca88f6a132a117927790b796bb5121f77
+ec01cc70d72922a1c18000d257c3a742405dd310ed767b50e60d05aa4d2a9b2f0be1f8ce9f3cdc71c02f1130e22c3bc698439711b3c518
+622f0be1f812999c13219152f0582dac676d9279e014899a8fb0c0c82dd3c2eda925d287b58165eaceed8080ced04ed1cea6a2fead8481
+bc3d20623ddd89b6a6dff02a54431376a73c1e4e0cdd216a9a912d7be548d24c24af299736a925b5d07014582141043378431fd5813cc2
+7704ca292dab2cbfab13199edd7805a61646f6e9dc69a00c2f8080ffd9
+HEX
+our %images = map { $_ => pack 'H*', $hex{$_} =~ s/\s//gr } keys %hex;
 
 my $box = '/MediaBox [0 0 400 300]';
 my $resources = '/Resources << /Font << /F1 5 0 R >> >>';
@@ -212,6 +239,110 @@ sub sound
 		  . ' /Widths [1.2] /CharProcs << /a 7 0 R >> /Encoding << /Differences [97 /a] >> >>',
 		[ '', '1.2 0 d0 /B Do' ],
 		[ '/Type /XObject /Subtype /Form /BBox [0 0 1 1]', '0 0.6 0.3 rg 0 0 0.8 0.6 re f' ]);
+
+	# One that has resources of its own, where the page's have another meaning.
+	$pdf{'font of drawings with resources'} = page(
+		"$box /Resources << /Font << /F1 5 0 R /P 6 0 R >> /XObject << /B 9 0 R >> >>",
+		"$picture BT /P 40 Tf 40 90 Td (ab) Tj ET",
+		'<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1 1] /FontMatrix [1 0 0 1 0 0] /FirstChar 97 /LastChar 98'
+		  . ' /Widths [1.2 1] /CharProcs << /a 7 0 R /b 10 0 R >> /Encoding << /Differences [97 /a /b] >>'
+		  . ' /Resources << /XObject << /B 8 0 R >> /Font << /F1 5 0 R >> >> >>',
+		[ '', '1.2 0 d0 /B Do' ],
+		[ '/Type /XObject /Subtype /Form /BBox [0 0 1 1]', '0 0.6 0.3 rg 0 0 0.8 0.6 re f' ],
+		[ '/Type /XObject /Subtype /Form /BBox [0 0 1 1]', '1 0 0 rg 0 0 1 1 re f' ],
+		[ '', '1 0 0 0 1 1 d1 BT /F1 1 Tf (&) Tj ET' ]);
+
+	# Pictures that only a viewer decodes.
+	{
+		my %entries = (
+			'CCITT' => '/Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 64 /Rows 48 >> /Width 64'
+			  . ' /Height 48 /BitsPerComponent 1 /ColorSpace /DeviceGray',
+			'JBIG2' => '/Filter [/JBIG2Decode] /Width 64 /Height 48 /BitsPerComponent 1 /ColorSpace /DeviceGray',
+			'JPEG 2000' => '/Filter /JPXDecode /Width 48 /Height 32');
+
+		$pdf{"picture in $_"} = page(
+			"$box /Resources << /Font << /F1 5 0 R >> /XObject << /X 6 0 R >> >>",
+			"$picture q 190 10 -10 150 20 80 cm /X Do Q",
+			[ "/Type /XObject /Subtype /Image $entries{$_}", $images{$_} ])
+		  for keys %entries;
+	}
+
+	# Groups in groups, isolated and knocked out, in inks.
+	$pdf{'groups in groups'} = page(
+		"$box /Group << /S /Transparency /CS /DeviceRGB >> /Resources << /Font << /F1 5 0 R >>"
+		  . ' /ExtGState << /H << /ca 0.6 /BM /ColorBurn >> >> /XObject << /X 6 0 R >> >>',
+		"$picture /H gs q 1 0 0 1 20 20 cm /X Do Q /X Do",
+		[ '/Type /XObject /Subtype /Form /BBox [0 0 300 200] /Group << /S /Transparency /CS /DeviceCMYK /K true >>'
+			  . ' /Resources << /XObject << /Y 7 0 R >> /ExtGState << /S << /ca 0.5 /BM /Screen >> >> >>',
+			'/S gs 0.8 0 0 0 k 20 20 150 90 re f 0 0.9 0 0.1 k 90 50 150 90 re f 0.5 0 0 0.5 0 90 cm /Y Do' ],
+		[ '/Type /XObject /Subtype /Form /BBox [0 0 300 200] /Group << /S /Transparency /I true >>',
+			'0 0 0.9 0 k 20 20 150 90 re f' ]);
+
+	# All layers off but one; a membership; an object and an annotation on a layer.
+	$pdf{'layers, all off but one'} = build(
+		'<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [6 0 R 7 0 R] /D << /BaseState /OFF /ON [6 0 R]'
+		  . ' /AS [<< /Event /View /Category [/View] /OCGs [7 0 R] >>] >> >> >>',
+		'<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+		"<< /Type /Page /Parent 2 0 R /Contents 4 0 R $box /Resources << /Font << /F1 5 0 R >>"
+		  . ' /Properties << /A 6 0 R /B 8 0 R >> /XObject << /X 9 0 R >> >> /Annots [10 0 R] >>',
+		[ '', "/OC /A BDC $picture EMC /OC /B BDC 1 0 0 rg 0 0 300 200 re f EMC /X Do" ],
+		$font,
+		'<< /Type /OCG /Name (shown) >>',
+		'<< /Type /OCG /Name (hidden) >>',
+		'<< /Type /OCMD /OCGs [6 0 R 7 0 R] /P /AllOn >>',
+		[ '/Type /XObject /Subtype /Form /BBox [0 0 400 300] /OC 7 0 R', '0 1 0 rg 0 0 90 40 re f' ],
+		'<< /Type /Annot /Subtype /Stamp /Rect [250 30 370 90] /F 4 /OC 7 0 R /AP << /N 9 0 R >> >>');
+
+	# Annotations that are turned, or hidden.
+	$pdf{'annotations, turned and hidden'} = build(
+		'<< /Type /Catalog /Pages 2 0 R >>',
+		'<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+		"<< /Type /Page /Parent 2 0 R /Contents 4 0 R $box /Rotate 90 $resources /Annots 6 0 R >>",
+		[ '', $picture ], $font,
+		'[<< /Type /Annot /Subtype /Stamp /Rect [250 30 370 190] /F 4 /AP << /N 7 0 R >> >>'
+		  . ' << /Type /Annot /Subtype /Stamp /Rect [20 30 70 90] /F 2 /AP << /N 7 0 R >> >>'
+		  . ' << /Type /Annot /Subtype /FreeText /Rect [20 200 90 260] /F 4 /DA (/Helv 9 Tf) /AP << /N 7 0 R >> >>]',
+		[ '/Type /XObject /Subtype /Form /BBox [0 0 100 50] /Matrix [0 1 -1 0 0 0] /Resources << /Font << /F1 5 0 R >> >>',
+			'1 1 0 rg 0 0 90 40 re f 0 g BT /F1 20 Tf 9 9 Td (Paid) Tj ET' ]);
+
+	# Changed after it was made: the first content is there, but no longer used.
+	{
+		my $old = page("$box $resources", '1 0 0 rg 0 0 400 300 re f');
+		my ($start) = $old =~ /startxref\n(\d+)/;
+		my $new = sprintf "4 0 obj\n<< /Length %d >>\nstream\n%s\nendstream\nendobj\n", length $picture, $picture;
+
+		$pdf{'updated'} = $old . $new . sprintf "xref\n0 1\n0000000000 65535 f \n4 1\n%010d 00000 n \n"
+		  . "trailer\n<< /Size 6 /Root 1 0 R /Prev %d >>\nstartxref\n%d\n%%%%EOF\n",
+		  length $old, $start, length($old) + length $new;
+	}
+
+	# For old and new readers: objects 5 and 6 are in a stream, and not in the table that old ones read.
+	{
+		my $inside = '5 0 6 ' . (length($font) + 1) . " $font << /ca 0.5 >>";
+		my $objects = "%PDF-1.5\n";
+		my %at;
+		my $add = sub {
+			my ($number, $body) = @_;
+			$at{$number} = length $objects;
+			$objects .= "$number 0 obj\n$body\nendobj\n";
+		};
+
+		$add->(1, '<< /Type /Catalog /Pages 2 0 R >>');
+		$add->(2, '<< /Type /Pages /Kids [3 0 R] /Count 1 >>');
+		$add->(3, "<< /Type /Page /Parent 2 0 R /Contents 4 0 R $box /Resources << /Font << /F1 5 0 R >> /ExtGState << /G 6 0 R >> >> >>");
+		$add->(4, '<< /Length ' . (length($picture) + 6) . " >>\nstream\n/G gs $picture\nendstream");
+		$add->(7, '<< /Type /ObjStm /N 2 /First ' . (index($inside, '<<')) . ' /Length ' . length($inside)
+			  . " >>\nstream\n$inside\nendstream");
+		my $table = pack('CNC CNC', 2, 7, 0, 2, 7, 1);
+		$add->(8, '<< /Type /XRef /W [1 4 1] /Index [5 2] /Size 9 /Length ' . length($table)
+			  . " >>\nstream\n$table\nendstream");
+		my $start = length $objects;
+		$pdf{'for old and new readers'} = $objects
+		  . "xref\n0 5\n0000000000 65535 f \n"
+		  . join('', map { sprintf "%010d 00000 n \n", $at{$_} } 1 .. 4) . "7 2\n"
+		  . join('', map { sprintf "%010d 00000 n \n", $at{$_} } 7, 8)
+		  . "trailer\n<< /Size 9 /Root 1 0 R /XRefStm $at{8} >>\nstartxref\n$start\n%%EOF\n";
+	}
 
 	# Names like those that the extension gives its own resources.
 	(my $clash = $picture) =~ s{/F1}{/LcF1};
