@@ -20,7 +20,7 @@ initdb --pgdata="$data" --username=postgres --auth=trust --encoding=UTF8 --local
 
 mkdir "$TREE/valgrind"
 valgrind --trace-children=yes --leak-check=full --show-leak-kinds=definite --num-callers=40 \
-    --log-file="$TREE/valgrind/%p.log" \
+    --fullpath-after= --log-file="$TREE/valgrind/%p.log" \
     postgres -D "$data" -c listen_addresses='' -c unix_socket_directories="$PGHOST" -c port="$PGPORT" \
     -c fsync=off -c autovacuum=off -c jit=off >"$TREE/server.log" 2>&1 &
 server=$!
@@ -44,9 +44,9 @@ trap - EXIT
 kill -INT "$server"
 wait "$server" || true
 
-# A record is a paragraph of a log.
+# A record is a paragraph of a log; functions of ours are those of files below src/.
 ours=$(cat "$TREE"/valgrind/*.log | sed -E 's/^==[0-9]+== ?//' |
-    awk 'BEGIN { RS = "" } /learning_credentials\.so/ { print; print "" }')
+    awk -v ours="$PWD/src/" 'BEGIN { RS = "" } index($0, ours) { print; print "" }')
 backends=$(ls "$TREE/valgrind" | wc -l)
 if [ -n "$ours" ]; then
     printf '%s\n' "$ours"
