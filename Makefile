@@ -30,6 +30,9 @@ OBJS = \
 	src/pdf/elements.o \
 	src/pdf/flate.o \
 	src/pdf/font.o \
+	src/pdf/fontcut.o \
+	src/pdf/fontfile.o \
+	src/pdf/fontref.o \
 	src/pdf/generate_pdf.o \
 	src/pdf/hidden.o \
 	src/pdf/image.o \

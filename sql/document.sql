@@ -26,7 +26,7 @@ Options:
     size: of the font (default 12)
     min_size: how far a text that is too wide may shrink before it is wrapped (default half of size)
     max_width: the width that the text may take (default: what leaves a twelfth of the page's width free at the edges, or half of the way there if that is less); a text that fits neither shrunk nor wrapped is an error
-    font: slug of a font asset, name of a built-in font (Helvetica, Times-Roman, Courier and their bold and italic kinds), or a list of them, tried in turn (default Helvetica)
+    font: slug of a font asset ("SLUG#2" is a font of a collection, counted from 0; without a number, the first), {"slug": "SLUG", "wght": 600} for a variable font with its axes set, name of a built-in font (Helvetica, Times-Roman, Courier and their bold and italic kinds), or a list of these, tried in turn (default Helvetica)
     color: of the text (default #000)
     char_space: added between characters (default 0)
     uppercase: true or false (default), by the rules of locale

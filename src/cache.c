@@ -55,9 +55,14 @@ evict(void)
 	{
 		LcCached *entry = dlist_container(LcCached, node, node);
 
-		node = dlist_has_prev(&entries, node) ? dlist_prev_node(&entries, node) : NULL;
 		if (entry->holders == 0)
+		{
 			drop(entry);
+			/* It may have held others, which are gone now: look anew. */
+			node = dlist_is_empty(&entries) ? NULL : dlist_tail_node(&entries);
+		}
+		else
+			node = dlist_has_prev(&entries, node) ? dlist_prev_node(&entries, node) : NULL;
 	}
 }
 
@@ -92,19 +97,26 @@ hold(LcCached *entry)
 static void
 forget(Datum argument, Oid relation)
 {
-	dlist_mutable_iter iter;
+	dlist_iter iter;
+	LcCached *unheld;
 
 	if (OidIsValid(relation) && relation != asset_relation)
 		return;
-	dlist_foreach_modify(iter, &entries)
+	/* Dropping one may drop others that it held: look anew each time. */
+	do
 	{
-		LcCached *entry = dlist_container(LcCached, node, iter.cur);
+		unheld = NULL;
+		dlist_foreach(iter, &entries)
+		{
+			LcCached *entry = dlist_container(LcCached, node, iter.cur);
 
-		if (entry->holders == 0)
-			drop(entry);
-		else
 			entry->is_stale = true;
-	}
+			if (entry->holders == 0)
+				unheld = entry;
+		}
+		if (unheld != NULL)
+			drop(unheld);
+	} while (unheld != NULL);
 }
 
 static bool

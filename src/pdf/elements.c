@@ -12,6 +12,7 @@
 #include "utils/float.h"
 
 #include "pdf/elements.h"
+#include "pdf/fontref.h"
 #include "pdf/typeset.h"
 #include "pdf/unicode.h"
 
@@ -21,7 +22,6 @@
 #define MAX_CHAR_SPACE 1000
 #define MAX_LINE_HEIGHT 10
 #define MAX_ELEMENTS 500		/* of each kind */
-#define MAX_FONTS 16			/* in one list */
 
 /* Free at the edges of a page, of its width. */
 #define MARGIN (1.0 / 12)
@@ -140,53 +140,6 @@ read_color(const LcOption *object, const char *key, LcColor *color)
 	lc_option_unexpected(&option, "a color such as \"#1a5276\" or \"#fff\"");
 }
 
-static List *
-append_font(List *fonts, const LcOption *option)
-{
-	LcFontRef *font;
-	char *name;
-
-	if (!lc_option_is_text(option, &name))
-		return fonts;
-	font = palloc0(sizeof(LcFontRef));
-	font->name = name;
-	if (!lc_font_is_builtin(name))
-	{
-		font->asset = lc_option_asset(option, name, LC_ASSET_FONT);
-		if (font->asset == NULL)
-			return fonts;
-	}
-	return lappend(fonts, font);
-}
-
-/* A font's name, or a list of them. */
-static List *
-read_fonts(const LcOption *object, const char *key)
-{
-	LcOption option;
-	LcOption *members;
-	List *fonts = NIL;
-	int count;
-	int i;
-
-	if (!lc_option_get(object, key, &option))
-		return NIL;
-	if (option.value.type == jbvString)
-		return append_font(NIL, &option);
-	if (option.value.type != jbvBinary || !JsonContainerIsArray(option.value.val.binary.data))
-	{
-		lc_option_unexpected(&option, "the name of a font or a list of names");
-		return NIL;
-	}
-	members = lc_option_members(&option, &count);
-	if (count == 0 || count > MAX_FONTS)
-		lc_option_problem(&option, NULL, LC_PROBLEM_VALUE, NULL, "expected from 1 to %d fonts, not %d",
-						  MAX_FONTS, count);
-	for (i = 0; i < Min(count, MAX_FONTS); i++)
-		fonts = append_font(fonts, &members[i]);
-	return fonts;
-}
-
 /* ------------------------------------------------------------ texts */
 
 /* A text element of which nothing is said. */
@@ -221,7 +174,7 @@ read_element(const LcOption *object)
 		element->direction = LC_DIRECTION_AUTO + word;
 	element->uppercase_set = lc_option_bool(object, "uppercase", &element->uppercase);
 	read_color(object, "color", &element->color);
-	element->fonts = read_fonts(object, "font");
+	element->fonts = lc_font_refs_read(object, "font");
 	return element;
 }
 

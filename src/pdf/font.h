@@ -9,9 +9,9 @@
 
 #include <hb.h>
 
-#include "asset.h"
 #include "cache.h"
 #include "pdf/canvas.h"
+#include "pdf/fontref.h"
 
 typedef struct LcFont
 {
@@ -25,16 +25,27 @@ typedef struct LcFont
 	bool is_cff;				/* else TrueType */
 	bool whole;					/* must not be cut (OS/2 fsType) */
 	char *descriptor;			/* entries of the font descriptor but for name and file */
+	LcFontAxis *axes;			/* of a variable font */
+	int axis_count;
 } LcFont;
 
 /*
- * The font in an asset, opened if this backend has not done that yet. Stays open as long as the memory
- * context that is current in the call. Raises what lc_font_check() raises, with "path" as context.
+ * A font of an asset, opened if this backend has not done that yet; an instance of a variable font is made
+ * then. Stays open as long as the memory context that is current in the call. The reference's number and
+ * axes are those of the asset's font. Raises what lc_font_check() raises, with "path" as context.
  */
-extern const LcFont *lc_font_get(const LcAsset *asset, const char *path);
+extern const LcFont *lc_font_get(const LcFontRef *ref, const char *path);
 
 /* The advance width of a glyph in thousandths of the font size, as it is written to the document. */
 extern int lc_font_advance(const LcFont *font, hb_codepoint_t glyph);
+
+/* ---- fontcut.c ---- */
+
+/*
+ * Sets the axes of a font being opened: for shaping, in its name, and in its outlines, to which the tables
+ * have been added that say how they vary. Raises 22023 when they cannot be read.
+ */
+extern void lc_font_make_instance(LcFont *font, const LcFontRef *ref);
 
 /* What of a font goes into a document. */
 typedef struct LcFontCut

@@ -54,7 +54,7 @@ lc_font_is_builtin(const char *name)
 
 /* The number of the font in the typesetter, which opens it at the first time. */
 static int
-use_font(LcTypesetter *typesetter, const char *name, const LcAsset *asset, const char *path)
+use_font(LcTypesetter *typesetter, const LcFontRef *ref, const char *path)
 {
 	MemoryContext old;
 	LcFontUse *use;
@@ -63,9 +63,11 @@ use_font(LcTypesetter *typesetter, const char *name, const LcAsset *asset, const
 	for (i = 0; i < typesetter->font_count; i++)
 	{
 		use = &typesetter->fonts[i];
-		if (asset == NULL ? use->builtin != NULL && strcmp(use->name, name) == 0
-						  : use->font != NULL &&
-							  memcmp(use->font->cached.sha256, asset->sha256, sizeof(asset->sha256)) == 0)
+		if (ref->asset == NULL ? use->builtin != NULL && strcmp(use->name, ref->name) == 0
+							   : use->font != NULL &&
+								   memcmp(use->font->cached.sha256, ref->asset->sha256,
+										  sizeof(ref->asset->sha256)) == 0 &&
+								   strcmp(use->font->cached.variant, ref->variant) == 0)
 			return i;
 	}
 
@@ -78,13 +80,13 @@ use_font(LcTypesetter *typesetter, const char *name, const LcAsset *asset, const
 	}
 	use = &typesetter->fonts[typesetter->font_count];
 	memset(use, 0, sizeof(LcFontUse));
-	use->name = pstrdup(name);
-	if (asset != NULL)
-		use->font = lc_font_get(asset, path);
+	use->name = pstrdup(ref->name);
+	if (ref->asset != NULL)
+		use->font = lc_font_get(ref, path);
 	else
-		use->builtin = lc_builtin_find(name);
-	if (asset == NULL && use->builtin == NULL)
-		elog(ERROR, "\"%s\" is not a built-in font", name);
+		use->builtin = lc_builtin_find(ref->name);
+	if (ref->asset == NULL && use->builtin == NULL)
+		elog(ERROR, "\"%s\" is not a built-in font", ref->name);
 	MemoryContextSwitchTo(old);
 	return typesetter->font_count++;
 }
@@ -106,18 +108,8 @@ read_fallbacks(LcTypesetter *typesetter)
 	typesetter->fallbacks =
 		MemoryContextAlloc(typesetter->context, sizeof(int) * (list_length(names) + 1));
 	foreach (cell, names)
-	{
-		const char *name = lfirst(cell);
-		LcAsset *asset = NULL;
-
-		if (!lc_font_is_builtin(name) &&
-			(asset = lc_asset_find(name, LC_ASSET_FONT, setting)) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("setting %s: there is no font asset \"%s\"", setting, name)));
 		typesetter->fallbacks[typesetter->fallback_count++] =
-			use_font(typesetter, name, asset, setting);
-	}
+			use_font(typesetter, lc_font_ref_of_setting(lfirst(cell), setting), setting);
 }
 
 /* Has the font a glyph for this character, or for one that is drawn the same? */
@@ -174,13 +166,8 @@ shows_cluster(const LcFontUse *use, const LcChar *chars, int start, int end)
 static int
 candidate(LcTypesetter *typesetter, const LcTextStyle *style, int i)
 {
-	const LcFontRef *ref;
-
 	if (i < list_length(style->fonts))
-	{
-		ref = list_nth(style->fonts, i);
-		return use_font(typesetter, ref->name, ref->asset, style->path);
-	}
+		return use_font(typesetter, list_nth(style->fonts, i), style->path);
 	i -= list_length(style->fonts);
 	read_fallbacks(typesetter);
 	return i < typesetter->fallback_count ? typesetter->fallbacks[i] : -1;

@@ -21,16 +21,10 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "pdf/canvas.h"
+#include "pdf/fontref.h"
 
 typedef struct LcTypesetter LcTypesetter;
 typedef struct LcLine LcLine;
-
-/* A font as options name it. */
-typedef struct LcFontRef
-{
-	const char *name;			/* the slug, or the name of a built-in font */
-	const LcAsset *asset;		/* NULL: a built-in font */
-} LcFontRef;
 
 /*
  * Is this the name of a built-in font: one of the twelve text fonts that every PDF viewer has
@@ -88,9 +82,9 @@ extern void lc_typeset_draw(LcTypesetter *typesetter, const LcLine *line, double
 extern void lc_typeset_finish(LcTypesetter *typesetter, LcCanvas *canvas, StringInfo font_resources);
 
 /*
- * Is this a font that can be embedded: TrueType or OpenType, or a collection of them (its first font
- * counts), sound, with outlines (glyf or CFF, not CFF2, bitmaps or colour layers alone), and with leave to
- * embed (OS/2 fsType)? Raises 22023 or 54000.
+ * Is this a font that can be embedded, or a collection of such: TrueType or OpenType, sound, with outlines
+ * (glyf or CFF, not CFF2 or bitmaps alone), not coloured, and with leave to embed (OS/2 fsType)? Raises 22023
+ * or 54000.
  */
 extern void lc_font_check(const uint8 *data, Size length);
 
