@@ -218,15 +218,21 @@ read_resources(LcReader *reader, qpdf_oh resources)
 	{
 		const char *category = lfirst(cell);
 		qpdf_oh value = lc_reader_get(reader, resources, category);
+		LcFragment *shared = NULL;	/* what resources of ours are added to */
 
-		if (!qpdf_oh_is_dictionary(reader->qpdf, value))
-			lc_reader_write_entry(reader, &page->other_resources, category, value, 1);
-		else if (strcmp(category, "/Font") == 0)
-			write_resources(reader, &page->fonts, category, value, true);
+		if (strcmp(category, "/Font") == 0)
+			shared = &page->fonts;
 		else if (strcmp(category, "/XObject") == 0)
-			write_resources(reader, &page->xobjects, category, value, true);
+			shared = &page->xobjects;
 		else if (strcmp(category, "/ExtGState") == 0)
-			write_resources(reader, &page->extgstates, category, value, true);
+			shared = &page->extgstates;
+		if (!qpdf_oh_is_dictionary(reader->qpdf, value))
+		{
+			if (shared == NULL)
+				lc_reader_write_entry(reader, &page->other_resources, category, value, 1);
+		}
+		else if (shared != NULL)
+			write_resources(reader, shared, category, value, true);
 		else
 			write_resources(reader, &page->other_resources, category, value, false);
 		qpdf_oh_release(reader->qpdf, value);
