@@ -426,8 +426,12 @@ close_file(void *argument)
 {
 	LcReader *reader = argument;
 
-	if (reader->qpdf != NULL)
-		qpdf_cleanup(&reader->qpdf);
+	if (reader->qpdf == NULL)
+		return;
+	/* An error that nobody asked for, libqpdf would write to the server's log. */
+	if (qpdf_has_error(reader->qpdf))
+		(void) qpdf_get_error(reader->qpdf);
+	qpdf_cleanup(&reader->qpdf);
 }
 
 /* Looks at an object stream once more, now that it can be decrypted. */
