@@ -287,8 +287,8 @@ choose_ground(const LcPage *page, bool multiline)
 	return lc_template_blank(page->width, page->height);
 }
 
-/* Makes the document in the current memory context. */
-static bytea *
+/* Makes the document, all but its bytes, in the current memory context. */
+static LcCanvas *
 make(const Subject *subject, const LcOption *root)
 {
 	LcPage *page = lc_page_read(root);
@@ -335,7 +335,7 @@ make(const Subject *subject, const LcOption *root)
 
 	describe(&document, subject);
 	lc_template_finish(document.canvas, document.ground, &document.content, &document.resources, NULL);
-	return lc_canvas_finish(document.canvas);
+	return document.canvas;
 }
 
 /* Makes the document in a memory context of its own; the result is in the current one. */
@@ -347,20 +347,19 @@ make_document(const Subject *subject, Jsonb *options, bool is_preview)
 												  ALLOCSET_DEFAULT_SIZES);
 	LcProblems problems = { 0 };
 	LcOption root;
+	LcCanvas *canvas;
 	bytea *pdf;
-	bytea *result;
 
 	MemoryContextSwitchTo(context);
 	lc_options_begin(&root, options, &problems);
 	if (is_preview)
 		lc_options_check_keys(&root,
 							  "Options of retrieval functions of your own do not belong into a preview.");
-	pdf = make(subject, &root);
-	result = MemoryContextAlloc(caller, VARSIZE(pdf));
-	memcpy(result, pdf, VARSIZE(pdf));
+	canvas = make(subject, &root);
 	MemoryContextSwitchTo(caller);
+	pdf = lc_canvas_finish(canvas);
 	MemoryContextDelete(context);
-	PG_RETURN_BYTEA_P(result);
+	PG_RETURN_BYTEA_P(pdf);
 }
 
 /* ------------------------------------------------------------ functions */

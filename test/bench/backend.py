@@ -35,6 +35,11 @@ class Backend:
         answer = self.query(sql)
         return answer, time.perf_counter() - start
 
+    def processor(self):
+        """The seconds of a processor that the backend has used."""
+        with open('/proc/%d/schedstat' % self.pid) as status:
+            return int(status.read().split()[0]) / 1e9
+
     def resident(self, what='VmRSS'):
         """The backend's resident memory in kB; RssAnon: without what it shares with others."""
         with open('/proc/%d/status' % self.pid) as status:

@@ -5,7 +5,8 @@
 
 A row is TEXTS/TEMPLATE/FONT/QR/PROTECTION, for example 3/vector/noto-sans/plain/sealed; a pattern with * and ?
 chooses from all combinations. Rounds of ours and of the reference alternate, and what is printed are the
-medians over the rounds, in milliseconds for one document. The exit status is 1 if a document could not be
+medians over the rounds, in milliseconds for one document: time of the processor, which is what passes when it
+does nothing else. A stage's time is its share of that. The exit status is 1 if a document could not be
 made or a bound on bytes is not kept; times are told, not judged: they depend on the machine.
 """
 import fnmatch
@@ -90,19 +91,20 @@ class Row:
 
     def ours(self, backend, documents, function='learning_credentials.preview_pdf'):
         """Milliseconds and bytes of a document of ours."""
-        answer, seconds = backend.timed(our_query(function, self.options, self.font, documents))
-        return seconds * 1000 / documents, int(answer)
+        start = backend.processor()
+        answer = backend.query(our_query(function, self.options, self.font, documents))
+        return (backend.processor() - start) * 1000 / documents, int(answer)
 
     def theirs(self, made_by, documents):
         """The same of the reference."""
         names = material.TEXTS[self.font][0]
         size = 0
-        start = time.perf_counter()
+        start = time.process_time()
         for i in range(documents):
             texts = [(names[i % len(names)] if text == '{name}' else text, x, y, points)
                      for _, text, x, y, points in self.texts]
             size += len(made_by[self.template].document(texts, self.font, self.code, self.protection == 'sealed'))
-        return (time.perf_counter() - start) * 1000 / documents, size // documents
+        return (time.process_time() - start) * 1000 / documents, size // documents
 
 
 def enough(milliseconds, seconds):
@@ -145,7 +147,7 @@ def measure(row, backend, staged, made_by):
     if row.can_refer:
         row.theirs(made_by, 1)
         their_documents = enough(row.theirs(made_by, 2)[0], REFERENCE_SECONDS)
-    ours, theirs, stages = [], [], []
+    ours, theirs, shares = [], [], []
     for _ in range(ROUNDS):
         ours.append(row.ours(backend, documents))
         if row.can_refer:
@@ -153,13 +155,14 @@ def measure(row, backend, staged, made_by):
         staged.query('SELECT bench.stage_times()')
         row.ours(staged, documents, 'bench.preview_pdf')
         answer = staged.query('SELECT bench.stage_times()')
-        stages.append([float(value) / documents for value in answer.strip('{}').split(',')])
+        stages = [float(value) for value in answer.strip('{}').split(',')]
+        shares.append([value / sum(stages) for value in stages])
     our_time, our_bytes = median([one[0] for one in ours]), ours[0][1]
     their_time = median([one[0] for one in theirs])
     ratio = median([one[0] / other[0] for one, other in zip(theirs, ours)])
     print('%-36s %7.3f %9d' % (row.name, our_time, our_bytes)
           + (' %9.2f %9d %6.0f' % (their_time, theirs[0][1], ratio) if theirs else ' %9s %9s %6s' % ('', '', ''))
-          + ''.join(' %7.3f' % median(stage) for stage in zip(*stages)), flush=True)
+          + ''.join(' %7.3f' % (our_time * median(share)) for share in zip(*shares)), flush=True)
     return our_time, ratio
 
 
