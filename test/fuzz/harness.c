@@ -67,6 +67,8 @@ static Asset assets[] = {
 	{ "devanagari.ttf", LC_ASSET_FONT, "font/ttf", NULL, 0, { 0 } },
 	{ "serif.otf", LC_ASSET_FONT, "font/otf", NULL, 0, { 0 } },
 	{ "every.ttf", LC_ASSET_FONT, "font/ttf", NULL, 0, { 0 } },
+	{ "variable.ttf", LC_ASSET_FONT, "font/ttf", NULL, 0, { 0 } },
+	{ "two.ttc", LC_ASSET_FONT, "font/collection", NULL, 0, { 0 } },
 	{ "seal.png", LC_ASSET_IMAGE, "image/png", NULL, 0, { 0 } },
 	{ "photo.jpg", LC_ASSET_IMAGE, "image/jpeg", NULL, 0, { 0 } },
 };

@@ -115,6 +115,8 @@ def variable_font():
     builder.setupFvar([("wght", 100, 400, 900, "Weight")], [])
     builder.setupGvar({"a": [TupleVariation({"wght": (0, 1, 1)}, [(0, 0), (0, 0), (200, 0), (200, 0), (0, 0),
                                                                   (200, 0), (0, 0), (0, 0)])]})
+    builder.font["head"].created = builder.font["head"].modified = 0
+    builder.font.recalcTimestamp = False
     file = io.BytesIO()
     builder.save(file)
     return file.getvalue()
@@ -130,16 +132,16 @@ def make_fonts():
     (ASSETS / "devanagari.ttf").write_bytes(devanagari)
     (ASSETS / "serif.otf").write_bytes(serif)
     (ASSETS / "every.ttf").write_bytes(every_font())
-    for name in ("latin.ttf", "arabic.ttf", "devanagari.ttf", "serif.otf", "every.ttf"):
+    small = cut(NOTO % "Sans", "fi\u00e9", keep_layout=False)
+    (ASSETS / "variable.ttf").write_bytes(variable_font())
+    (ASSETS / "two.ttc").write_bytes(collection(every_font(), small))
+    for name in ("latin.ttf", "arabic.ttf", "devanagari.ttf", "serif.otf", "every.ttf", "variable.ttf", "two.ttc"):
         seed("font", name, (ASSETS / name).read_bytes())
     seed("font", "cid.otf", cut(CJK, "\u4e2d\u6587a", "--face-index=2", keep_layout=False))
     seed("font", "cid-whole.otf", embedding(cut(CJK, "\u6587", keep_layout=False), 0x0100))
-    small = cut(NOTO % "Sans", "fi\u00e9", keep_layout=False)
     seed("font", "composite.ttf", small)
     seed("font", "whole.ttf", embedding(small, 0x0100))
     seed("font", "restricted.ttf", embedding(small, 0x0002))
-    seed("font", "collection.ttc", collection(every_font(), small))
-    seed("font", "variable.ttf", variable_font())
     seed("font", "kerned.ttf", cut(NOTO % "Sans", "AVTa", "--layout-features=kern"))
 
 
@@ -267,6 +269,7 @@ def make_templates():
         stream(b"/PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 2 2] /XStep 2 /YStep 2 /Resources << >>", b"0 0 1 1 re f"),
         b"<< /Type /OCG /Name <feff0041> >>",
         catalog=b"/OCProperties << /OCGs [8 0 R] /D << /Order [8 0 R] /OFF [8 0 R] >> >> /OutputIntents [<< /S /GTS_PDFX >>] "))
+    seed("template", "kinds.pdf", page(box + b"/Resources << /XObject 5 /Font [1] /ExtGState (x) /ProcSet [/PDF] /Pattern /P >> ", b""))
     deflated = zlib.compress(b"0 0 10 10 re f q Q " * 20)
     seed("template", "filters.pdf", page(
         box + b"/Resources << /XObject << /Im 5 0 R /Im2 6 0 R /Im3 7 0 R >> >> ", b"/Im Do /Im2 Do",
@@ -325,6 +328,7 @@ def make_options():
         "plain": {"template": "template.pdf", "defaults": {"font": "every.ttf"}, "protection": "encrypt"},
         "wrong": {"template": "seal.png", "page": None, "txt_elements": 1, "images": [1], "locale": "xx-??", "date_format": "'",
                   "text_elements": {"a": {"y": -1, "color": "#12345", "font": []}, "name": 3}},
+        "fonts": {"page": {}, "defaults": {"font": [{"slug": "variable.ttf", "wght": 650}, "two.ttc#1", "two.ttc"]}},
         "small": {"page": {}, "text_elements": {"name": {"max_width": 30, "min_size": 5, "text": "1 2 3 12 31 23", "font": "arabic.ttf"}}},
     }
     for name, options in documents.items():

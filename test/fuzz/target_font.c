@@ -14,9 +14,9 @@ typedef struct Input
 } Input;
 
 /* What the font lacks, another shows, so that there is a document to look at. */
-#define OPTIONS(protection) \
+#define OPTIONS(font, protection) \
 	"{\"page\": {}, \"protection\": \"" protection "\", \"locale\": \"sr\"," \
-	" \"defaults\": {\"font\": [\"fuzzed\", \"every.ttf\"], \"min_size\": 0.01}," \
+	" \"defaults\": {\"font\": [" font ", \"every.ttf\"], \"min_size\": 0.01}," \
 	" \"text_elements\": {" \
 	"  \"name\": {\"text\": \"Office AVATAR e\\u0301 \\u0142\\u00f3d\\u017a 1/2\", \"uppercase\": true}," \
 	"  \"context\": {\"text\": \"ffi \\u0628\\u0650\\u0633\\u0652\\u0645 \\u0644\\u0627 123\", \"direction\": \"rtl\"}," \
@@ -51,8 +51,12 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	if (fuzz_try(check, &input))
 	{
 		fuzz_set_asset(LC_ASSET_FONT, data, size);
-		(void) fuzz_try(draw, OPTIONS("none"));
-		(void) fuzz_try(draw, OPTIONS("encrypt"));
+		(void) fuzz_try(draw, OPTIONS("\"fuzzed\"", "none"));
+		(void) fuzz_try(draw, OPTIONS("\"fuzzed\"", "encrypt"));
+		if (size > 4 && memcmp(data, "ttcf", 4) == 0)
+			(void) fuzz_try(draw, OPTIONS("\"fuzzed#1\"", "none"));
+		if (memmem(data, size, "fvar", 4) != NULL)
+			(void) fuzz_try(draw, OPTIONS("{\"slug\": \"fuzzed\", \"wght\": 700}", "none"));
 	}
 	fuzz_settle();
 	return 0;
