@@ -22,7 +22,7 @@ printf '%-12s %10s %12s %16s  %s\n' target seconds executions edges finds
 for target in $targets; do
     mkdir -p "$kept/$target"
     log=$OUT/$target.log
-    arguments=(-max_total_time="$seconds" -max_len=16384 -timeout=25 -rss_limit_mb=2048 -print_final_stats=1
+    arguments=(-max_total_time="$seconds" -max_len=16384 -len_control=20 -timeout=25 -rss_limit_mb=2048 -print_final_stats=1
         -artifact_prefix="$OUT/$target-")
     [ ! -f "$here/$target.dict" ] || arguments+=(-dict="$here/$target.dict")
     started=$SECONDS
