@@ -8,7 +8,8 @@
  *		shim_jsonb.c	jsonb and numeric
  *
  * Compiled against the server's headers; nothing is copied from the server. What is not here, the server's
- * libraries libpgcommon and libpgport have.
+ * libraries libpgcommon and libpgport have. When a room begins to use another function of the server, the
+ * harness does not link until that is here: as strict as the server's, and no cleverer.
  */
 #ifndef LC_SHIM_H
 #define LC_SHIM_H
