@@ -47,7 +47,7 @@ LIMITS = {
 LEAST_RATIO = 100           # of the first of these
 MOST_BYTES = 6 * 1024       # of three Latin texts, beyond the template's objects
 
-QR_PLACE = (700.0, 60.0, 72.0)      # x, y, size in points
+QR_PLACE = (385.0, 40.0, 72.0)      # x, y, size in points
 
 
 def options(count, template, font, code, protection):

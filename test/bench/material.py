@@ -126,6 +126,6 @@ def texts(count, font):
     found = [('name', '{name}', WIDTH / 2, 290, 32), ('context', context, WIDTH / 2, 220, 28),
              ('date', DATE, WIDTH / 2, 120, 12)]
     for i in range(count - 3):
-        found.append(('module%d' % i, module.format(i + 1, 60 + i * 7 % 41), 120 + i % 5 * 150, 200 - i // 5 * 8,
-                      6))
+        found.append(('module%d' % i, module.format(i + 1, 60 + i * 7 % 41), (110, 240, 600, 730)[i % 4],
+                      205 - i // 4 * 7, 6))
     return found[:count]
