@@ -23,7 +23,7 @@ my @placed = grep { /rotated|box|inherited|left open|once too often|state change
 
 # Of each template: stored; sound and looks the same in three ways, sealed and not. Of each place: the square
 # of a QR code and a text. And what is said of single templates at the end.
-plan tests => 9 * (keys(%templates) + @by_qpdf) + 2 * @placed + 17;
+plan tests => 9 * (keys(%templates) + @by_qpdf) + 2 * @placed + 18;
 
 my $node = server();
 my $folder = PostgreSQL::Test::Utils::tempdir();
@@ -125,6 +125,11 @@ like($bytes, qr{/S /URI /URI \(https://}, 'a link to an address stays');
 like(slurp_file(filled('layers', $plain)), qr{/OCProperties}, 'the layers stay');
 like(slurp_file(filled('transparency group', $plain)),
 	qr{/Group << /CS /DeviceCMYK /I true /K true /S /Transparency >>}, 'the group, which poppler ignores, stays');
+
+# ---- what is added to resources that are none is added once
+
+is(check(filled('resources that are none', '"text_elements": {"name": {"y": 200}, "context": false, "date": false}')),
+	'', 'resources that are none do not come before those that are added');
 
 # ---- pictures are passed through
 

@@ -351,6 +351,10 @@ sub sound
 		"$clash /LcX1 Do",
 		[ '/Type /XObject /Subtype /Form /BBox [0 0 400 300]', '0 0 1 rg 300 100 50 50 re f' ]);
 
+	$pdf{'resources that are none'} =
+	  page("$box /Resources << /Font 7 /XObject [1] /ExtGState (none) /ProcSet [/PDF] >>",
+		'0.9 0.95 1 rg 0 0 400 300 re f 1 0.3 0 rg 30 40 m 200 60 l 60 250 l f');
+
 	# Names and strings with all that can be escaped.
 	$pdf{'names with spaces and umlauts'} = page(
 		"$box /Resources << /Font << /F1 5 0 R /A#20B#23#C3#A4#2F 5 0 R >> >>",
