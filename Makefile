@@ -44,6 +44,7 @@ OBJS = \
 	src/pdf/seal.o \
 	src/pdf/shape.o \
 	src/pdf/show.o \
+	src/pdf/structure.o \
 	src/pdf/survey.o \
 	src/pdf/syntax.o \
 	src/pdf/template.o \

@@ -33,7 +33,7 @@ Options:
     line_height: distance of lines, in sizes of the font (default 1.1)
     direction: auto (default, by the first letter), ltr or rtl
   defaults: any of those keys but text and y, for every text; a text's own keys win over defaults, which win over the standard texts
-  images: list of {"slug", "x", "y", "width", "height"}: PNG and JPEG assets, by their bottom left corner; without width or height the proportions stay, without both an image has 72 pixels an inch
+  images: list of {"slug", "x", "y", "width", "height", "alt"}: PNG and JPEG assets, by their bottom left corner; without width or height the proportions stay, without both an image has 72 pixels an inch; alt is read out in its place, with placeholders (default: the description of the asset, else its slug), empty for decoration
   qr_codes: list of {"text", "x", "y", "size"}: QR codes by their bottom left corner, margin included, black on a ground that must be light; text defaults to {verify_url}, size to 72
   locale: for dates, upper case and shapes of letters, such as "pt-BR" (default "en")
   date_format: short, medium, long (default), full, or a pattern of ICU such as "d MMMM yyyy"

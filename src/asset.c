@@ -240,7 +240,7 @@ LcAsset *
 lc_asset_lookup(const char *slug)
 {
 	static LcStatement select = {
-		.sql = "SELECT media_type, sha256 FROM learning_credentials.credential_asset WHERE slug = $1",
+		.sql = "SELECT media_type, sha256, description FROM learning_credentials.credential_asset WHERE slug = $1",
 		.types = { TEXTOID }
 	};
 	MemoryContext caller = CurrentMemoryContext;
@@ -260,6 +260,7 @@ lc_asset_lookup(const char *slug)
 		asset = MemoryContextAllocZero(caller, sizeof(LcAsset));
 		asset->slug = MemoryContextStrdup(caller, slug);
 		asset->media_type = MemoryContextStrdup(caller, media_type);
+		asset->description = MemoryContextStrdup(caller, lc_spi_text(0, 3));
 		memcpy(asset->sha256, VARDATA_ANY(sha256), sizeof(asset->sha256));
 		if (strncmp(media_type, "image/", 6) == 0)
 			asset->kind = LC_ASSET_IMAGE;

@@ -19,6 +19,7 @@ typedef struct LcAsset
 	char *slug;
 	LcAssetKind kind;
 	char *media_type;
+	char *description;			/* empty: none */
 	uint8 sha256[32];			/* of the content: what caches are keyed by */
 } LcAsset;
 

@@ -43,7 +43,7 @@ static const char *const styling_keys[] = { "x", "align", "size", "min_size", "m
 											"color", "char_space", "uppercase", "line_height",
 											"direction", NULL };
 static const char *const own_keys[] = { "text", "y", NULL };	/* what an element has besides */
-static const char *const image_keys[] = { "slug", "x", "y", "width", "height", NULL };
+static const char *const image_keys[] = { "slug", "x", "y", "width", "height", "alt", NULL };
 static const char *const qr_keys[] = { "text", "x", "y", "size", NULL };
 
 static const char *const align_words[] = { "left", "center", "right", "start", "end", NULL };
@@ -388,6 +388,9 @@ read_image(const LcOption *object, LcPage *page)
 	image->width = image->height = get_float8_nan();
 	lc_option_number(object, "width", 0, true, MAX_LENGTH, &image->width);
 	lc_option_number(object, "height", 0, true, MAX_LENGTH, &image->height);
+	if (image->asset != NULL)
+		image->alt = image->asset->description[0] != '\0' ? image->asset->description : image->asset->slug;
+	lc_option_text(object, "alt", &image->alt);
 	lc_option_known_keys(object, image_keys, NULL, NULL);
 	if (image->asset != NULL && placed)
 		page->images = lappend(page->images, image);

@@ -64,6 +64,7 @@ typedef struct LcImageElement
 	const char *path;			/* "images[0]" */
 	LcAsset *asset;
 	const LcImage *image;		/* set by lc_page_place() */
+	char *alt;					/* what stands for it, placeholders not filled in; empty: it is decoration */
 	double x;					/* of the bottom left corner */
 	double y;
 	double width;				/* NaN until lc_page_place(), if it is not given */

@@ -24,6 +24,7 @@
 #include "pdf/layout.h"
 #include "pdf/placeholder.h"
 #include "pdf/qr.h"
+#include "pdf/structure.h"
 #include "pdf/syntax.h"
 #include "pdf/template.h"
 #include "pdf/typeset.h"
@@ -68,6 +69,7 @@ typedef struct Document
 	StringInfoData content;
 	LcResources resources;
 	LcTypesetter *typesetter;
+	LcStructure *structure;
 } Document;
 
 /* ------------------------------------------------------------ texts */
@@ -102,9 +104,12 @@ find_breaks(void *argument, const char *text, Size length, int **offsets)
 	return lc_text_breaks(text, length, setting->locale, offsets);
 }
 
-/* Fits a text, its placeholders filled in, and draws it. */
+/*
+ * Fits a text, its placeholders filled in, and draws it. "said" is the same as it is to be read out and
+ * copied: not in upper case, nothing isolated.
+ */
 static void
-draw_text(Document *document, const LcTextElement *element, const char *text)
+draw_text(Document *document, const LcTextElement *element, const char *text, const char *said)
 {
 	double page_width = lc_template_width(document->ground);
 	double page_height = lc_template_height(document->ground);
@@ -155,6 +160,8 @@ draw_text(Document *document, const LcTextElement *element, const char *text)
 						page_height),
 				 errhint("Set a smaller \"y\" or \"size\".")));
 
+	lc_structure_open(document->structure, LC_ROLE_TEXT, said, x,
+					  lc_layout_baseline(&layout, element->y, element->line_height, 0) + CAP_HEIGHT * layout.size);
 	lc_pdf_numbers(&document->content, 3, element->color.red, element->color.green,
 				   element->color.blue);
 	appendStringInfoString(&document->content, "rg\n");
@@ -183,13 +190,30 @@ draw_text(Document *document, const LcTextElement *element, const char *text)
 					 errhint("Set a larger \"y\" or \"max_width\", or a smaller \"line_height\".")));
 		lc_typeset_draw(document->typesetter, line->line, layout.size, left, y);
 	}
+	lc_structure_close(document->structure);
 }
 
 /* ------------------------------------------------------------ images */
 
+/* Starts a figure at this place; one without a text is decoration. */
+static void
+open_figure(Document *document, const char *text, double x, double y, double width, double height)
+{
+	double box[4] = { x, y, x + width, y + height };
+
+	if (text[0] == '\0')
+	{
+		lc_structure_open_artifact(document->structure);
+		return;
+	}
+	lc_structure_open(document->structure, LC_ROLE_FIGURE, text, x, y + height);
+	lc_template_box(document->ground, box);
+	lc_structure_box(document->structure, box);
+}
+
 /* Draws the images; one that is drawn several times is in the document once. */
 static void
-draw_images(Document *document)
+draw_images(Document *document, const LcValues *values)
 {
 	List *images = document->page->images;
 	int *numbers = palloc0(sizeof(int) * (list_length(images) + 1));
@@ -209,10 +233,31 @@ draw_images(Document *document)
 			appendStringInfo(&document->resources.xobjects, "/%sIm%d %d 0 R ",
 							 lc_template_prefix(document->ground), name, numbers[i]);
 		}
+		open_figure(document, lc_placeholder_plain(image->alt, values, image->path), image->x, image->y,
+					image->width, image->height);
 		appendStringInfoString(&document->content, "q ");
 		lc_pdf_numbers(&document->content, 6, image->width, 0.0, 0.0, image->height, image->x, image->y);
 		appendStringInfo(&document->content, "cm /%sIm%d Do Q\n", lc_template_prefix(document->ground),
 						 name);
+		lc_structure_close(document->structure);
+	}
+}
+
+/* Draws the QR codes. What is read out in place of one is what it says. */
+static void
+draw_qr_codes(Document *document, const LcValues *values)
+{
+	ListCell *cell;
+
+	foreach (cell, document->page->qr_codes)
+	{
+		const LcQrElement *code = lfirst(cell);
+		char *text = lc_placeholder_plain(code->text, values, code->path);
+
+		CHECK_FOR_INTERRUPTS();
+		open_figure(document, text, code->x, code->y, code->size, code->size);
+		lc_qr_draw(&document->content, text, code->x, code->y, code->size, code->path);
+		lc_structure_close(document->structure);
 	}
 }
 
@@ -296,7 +341,7 @@ make(const Subject *subject, const LcOption *root)
 	LcValues values;
 	char **texts = palloc0(sizeof(char *) * (list_length(page->texts) + 1));
 	bool multiline;
-	ListCell *cell;
+	char *entries;
 	int i;
 
 	fill_values(&values, subject, page);
@@ -319,22 +364,23 @@ make(const Subject *subject, const LcOption *root)
 	initStringInfo(&document.content);
 	lc_resources_init(&document.resources);
 
-	draw_images(&document);
-	foreach (cell, page->qr_codes)
-	{
-		const LcQrElement *code = lfirst(cell);
+	document.structure = lc_structure_begin(document.canvas, &document.content,
+											lc_template_first_mark(document.ground));
 
-		CHECK_FOR_INTERRUPTS();
-		lc_qr_draw(&document.content, lc_placeholder_fill(code->text, &values, code->path), code->x,
-				   code->y, code->size, code->path);
-	}
+	draw_images(&document, &values);
+	draw_qr_codes(&document, &values);
 	document.typesetter = lc_typeset_begin(&document.content, lc_template_prefix(document.ground));
 	for (i = 0; i < list_length(page->texts); i++)
-		draw_text(&document, list_nth(page->texts, i), texts[i]);
+	{
+		const LcTextElement *element = list_nth(page->texts, i);
+
+		draw_text(&document, element, texts[i], lc_placeholder_plain(element->text, &values, element->path));
+	}
 	lc_typeset_finish(document.typesetter, document.canvas, &document.resources.fonts);
 
+	entries = lc_structure_finish(document.structure);
 	describe(&document, subject);
-	lc_template_finish(document.canvas, document.ground, &document.content, &document.resources, NULL);
+	lc_template_finish(document.canvas, document.ground, &document.content, &document.resources, entries);
 	return document.canvas;
 }
 

@@ -267,6 +267,17 @@ lc_placeholder_fill(const char *text, const LcValues *values, const char *path)
 	return filling.text.data;
 }
 
+char *
+lc_placeholder_plain(const char *text, const LcValues *values, const char *path)
+{
+	Filling filling;
+
+	filling.path = path;
+	filling.isolate = false;
+	fill(&filling, text, values);
+	return filling.text.data;
+}
+
 bool
 lc_text_is_rtl(const char *text)
 {

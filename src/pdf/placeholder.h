@@ -31,6 +31,9 @@ typedef struct LcValues
  */
 extern char *lc_placeholder_fill(const char *text, const LcValues *values, const char *path);
 
+/* The same without isolating anything: the text as such, not as it is to be set. */
+extern char *lc_placeholder_plain(const char *text, const LcValues *values, const char *path);
+
 /* verify_url with {verify_uuid} in it replaced, palloc'd. */
 extern char *lc_placeholder_url(const char *verify_url, const char *verify_uuid);
 

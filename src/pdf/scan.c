@@ -10,6 +10,9 @@
 #include "pdf/scan.h"
 #include "pdf/syntax.h"
 
+/* Marks of a page (MCIDs) are numbered from 0; no page has so many. */
+#define MAX_MARK 100000
+
 /*
  * Moves past the data of an inline image, which start after "ID" and end with an EI of its own, that is
  * one with text after it. The data may hold the letters too.
@@ -41,11 +44,27 @@ skip_image(LcScanner *scanner)
 	return false;
 }
 
+/* The number of a token as an MCID; 0 when it is none that anybody uses. */
+static int
+mark_of(const LcToken *token)
+{
+	int mark = 0;
+
+	for (Size i = 0; i < token->length; i++)
+	{
+		if (token->start[i] < '0' || token->start[i] > '9' || mark > MAX_MARK / 10)
+			return 0;
+		mark = mark * 10 + (token->start[i] - '0');
+	}
+	return mark;
+}
+
 LcBalance
 lc_scan_content(const char *content, Size length)
 {
 	LcScanner scanner = {content, content + length};
 	LcBalance balance = {0};
+	bool after_mark = false;
 	int brackets = 0;
 
 	for (int tokens = 0;; tokens++)
@@ -62,6 +81,17 @@ lc_scan_content(const char *content, Size length)
 			brackets += (*token.start == '[' || *token.start == '<')
 							? 1
 							: (*token.start == ']' || *token.start == '>') ? -1 : 0;
+		else if (token.kind == LC_TOKEN_NAME)
+		{
+			after_mark = lc_pdf_is_name(&token, "MCID");
+			continue;
+		}
+		else if (token.kind == LC_TOKEN_NUMBER)
+		{
+			if (after_mark)
+				balance.marked = Max(balance.marked, mark_of(&token) + 1);
+			after_mark = false;
+		}
 		else if (token.kind != LC_TOKEN_KEYWORD)
 			continue;
 		else if (lc_pdf_is_keyword(&token, "q"))

@@ -7,12 +7,13 @@
 
 #include "postgres.h"
 
-/* What a content stream leaves open. */
+/* What a content stream leaves open, and which marks it uses. */
 typedef struct LcBalance
 {
 	int states;					/* q without Q */
 	int marks;					/* BDC or BMC without EMC */
 	bool text;					/* BT without ET */
+	int marked;					/* one more than the highest /MCID; */
 	bool broken;				/* Q without q, or it ends amid something */
 } LcBalance;
 

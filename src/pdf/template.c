@@ -245,6 +245,12 @@ lc_template_prefix(const LcTemplate *ground)
 	return ground->page->prefix;
 }
 
+int
+lc_template_first_mark(const LcTemplate *ground)
+{
+	return ground->page->first_mark;
+}
+
 void
 lc_resources_init(LcResources *resources)
 {
@@ -276,28 +282,41 @@ lc_template_begin(LcCanvas *canvas, const LcTemplate *ground)
 }
 
 /*
- * Appends the matrix that takes the page as displayed to the page's own coordinates: undoes the rotation,
- * the unit and the place of the box (ISO 32000-1, 7.7.3.3 and 8.3.2.3).
+ * The matrix that takes the page as displayed to the page's own coordinates: undoes the rotation, the unit
+ * and the place of the box (ISO 32000-1, 7.7.3.3 and 8.3.2.3).
  */
 static void
-append_matrix(StringInfo to, const LcTemplatePage *page)
+get_matrix(const LcTemplatePage *page, double matrix[6])
 {
-	double scale = 1 / page->user_unit;
+	/* The cosine and the sine of the rotation. */
+	int cosine = page->rotate == 0 ? 1 : page->rotate == 180 ? -1 : 0;
+	int sine = page->rotate == 90 ? 1 : page->rotate == 270 ? -1 : 0;
 
-	switch (page->rotate)
+	matrix[0] = cosine / page->user_unit;
+	matrix[1] = sine / page->user_unit;
+	matrix[2] = -sine / page->user_unit;
+	matrix[3] = cosine / page->user_unit;
+	matrix[4] = page->rotate == 90 || page->rotate == 180 ? page->right : page->left;
+	matrix[5] = page->rotate == 180 || page->rotate == 270 ? page->top : page->bottom;
+}
+
+void
+lc_template_box(const LcTemplate *ground, double *box)
+{
+	double matrix[6];
+	double x[2];
+	double y[2];
+
+	get_matrix(ground->page, matrix);
+	for (int i = 0; i < 2; i++)
 	{
-		case 90:
-			lc_pdf_numbers(to, 6, 0.0, scale, -scale, 0.0, page->right, page->bottom);
-			break;
-		case 180:
-			lc_pdf_numbers(to, 6, -scale, 0.0, 0.0, -scale, page->right, page->top);
-			break;
-		case 270:
-			lc_pdf_numbers(to, 6, 0.0, -scale, scale, 0.0, page->left, page->top);
-			break;
-		default:
-			lc_pdf_numbers(to, 6, scale, 0.0, 0.0, scale, page->left, page->bottom);
+		x[i] = matrix[0] * box[2 * i] + matrix[2] * box[2 * i + 1] + matrix[4];
+		y[i] = matrix[1] * box[2 * i] + matrix[3] * box[2 * i + 1] + matrix[5];
 	}
+	box[0] = Min(x[0], x[1]);
+	box[1] = Min(y[0], y[1]);
+	box[2] = Max(x[0], x[1]);
+	box[3] = Max(y[0], y[1]);
 }
 
 /* Appends a category of resources: the template's, then ours. */
@@ -315,12 +334,14 @@ lc_template_finish(LcCanvas *canvas, const LcTemplate *ground, const StringInfo 
 	const LcTemplatePage *page = ground->page;
 	const Serialised *parts = serialised(ground, lc_canvas_seal(canvas));
 	int number = lc_canvas_reserve(canvas);
+	double matrix[6];
 	StringInfoData drawn;
 	StringInfoData body;
 
 	initStringInfo(&drawn);
 	appendStringInfo(&drawn, "%sq ", page->closing.data);
-	append_matrix(&drawn, page);
+	get_matrix(page, matrix);
+	lc_pdf_numbers(&drawn, 6, matrix[0], matrix[1], matrix[2], matrix[3], matrix[4], matrix[5]);
 	appendStringInfoString(&drawn, "cm\n");
 	appendBinaryStringInfo(&drawn, content->data, content->len);
 	appendStringInfoString(&drawn, "\nQ");

@@ -41,6 +41,12 @@ extern double lc_template_height(const LcTemplate *ground);
 /* What every name of a resource of ours must start with: "Lc", or longer if the template uses that. */
 extern const char *lc_template_prefix(const LcTemplate *ground);
 
+/* The first mark (MCID) that is free for marked content of ours. */
+extern int lc_template_first_mark(const LcTemplate *ground);
+
+/* Takes a box (left, bottom, right, top) from the page as displayed to the page's own coordinates. */
+extern void lc_template_box(const LcTemplate *ground, double *box);
+
 /* Empty resources, their memory from the current context. */
 extern void lc_resources_init(LcResources *resources);
 

@@ -32,6 +32,9 @@
 /* Points around the page that belong to a form of its content. */
 #define BLEED 100.0
 
+/* Starts what is no part of a document's structure (ISO 32000-1, 14.8.2.2). */
+#define ARTIFACT "/Artifact BMC"
+
 /* What a page takes from the nodes above it; 0: none. */
 typedef struct Inherited
 {
@@ -306,7 +309,7 @@ static void
 wrap_content(LcReader *reader, StringInfo content)
 {
 	LcTemplatePage *page = reader->page;
-	char *drawn = psprintf("q /%sGround Do", page->prefix);
+	char *drawn = psprintf("q " ARTIFACT " /%sGround Do", page->prefix);
 	StringInfoData data;
 	LcFragment *entries;
 	int number;
@@ -324,21 +327,25 @@ wrap_content(LcReader *reader, StringInfo content)
 
 	number = lc_reader_add_stream(reader, "", drawn, strlen(drawn));
 	appendStringInfo(&page->contents, "%d 0 R ", number);
-	appendStringInfoString(&page->closing, "Q\n");
+	appendStringInfoString(&page->closing, "EMC\nQ\n");
 }
 
-/* The page's content as it is, between q and Q, with what it leaves open closed. */
+/*
+ * The page's content as it is, between q and Q, with what it leaves open closed. It is marked as an artifact;
+ * marked content may be nested, so that what it marks itself stays.
+ */
 static void
 keep_content(LcReader *reader, List *streams, const LcBalance *balance)
 {
 	LcTemplatePage *page = reader->page;
 	ListCell *cell;
 
-	appendStringInfo(&page->contents, "%d 0 R ", lc_reader_add_stream(reader, "", pstrdup("q"), 1));
+	appendStringInfo(&page->contents, "%d 0 R ",
+					 lc_reader_add_stream(reader, "", pstrdup("q " ARTIFACT), strlen("q " ARTIFACT)));
 	foreach (cell, streams)
 		appendStringInfo(&page->contents, "%d 0 R ",
 						 lc_reader_number(reader, (qpdf_oh) lfirst_int(cell), LC_PLAIN));
-	for (int i = 0; i < balance->marks; i++)
+	for (int i = 0; i < balance->marks + 1; i++)
 		appendStringInfoString(&page->closing, "EMC\n");
 	for (int i = 0; i < balance->states + 1; i++)
 		appendStringInfoString(&page->closing, "Q\n");
@@ -395,12 +402,29 @@ read_content(LcReader *reader, qpdf_oh handle)
 	}
 
 	balance = lc_scan_content(content.data, content.len);
+	reader->page->first_mark = balance.marked;
 	if (balance.broken || balance.text)
 		wrap_content(reader, &content);
 	else
 		keep_content(reader, streams, &balance);
 	pfree(content.data);
 	list_free(streams);
+}
+
+/* Marked content may also name its properties, which are resources then. */
+static void
+note_marks(LcTemplatePage *page)
+{
+	const StringInfoData *text = &page->other_resources.text;
+
+	page->first_mark = Max(page->first_mark, lc_scan_content(text->data, text->len).marked);
+	for (int i = 0; i < page->count; i++)
+	{
+		if (page->objects[i].is_stream)
+			continue;
+		text = &page->objects[i].entries.text;
+		page->first_mark = Max(page->first_mark, lc_scan_content(text->data, text->len).marked);
+	}
 }
 
 /* ============================================================ the file */
@@ -552,6 +576,7 @@ read_page(void *argument)
 	read_catalog(reader, root);
 	read_content(reader, handle);
 	lc_reader_write_pending(reader);
+	note_marks(page);
 	lc_reader_note_repairs(reader);
 	if (reader->repairs > 0)
 		check_completeness(reader);

@@ -66,6 +66,9 @@ typedef struct LcTemplatePage
 	/* References to the content streams, and what closes what they leave open. */
 	StringInfoData contents;
 	StringInfoData closing;
+
+	/* The first mark (MCID) that the content does not use. */
+	int first_mark;
 } LcTemplatePage;
 
 /*
