@@ -185,6 +185,7 @@ lc_asset_lookup(const char *slug)
 	if (own == NULL)
 		return NULL;
 	asset = palloc0(sizeof(LcAsset));
+	asset->description = pstrdup("");
 	asset->slug = pstrdup(slug);
 	asset->kind = own->kind;
 	asset->media_type = pstrdup(own->media_type);
