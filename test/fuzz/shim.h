@@ -18,6 +18,8 @@
 
 #include "utils/jsonb.h"
 
+#include "compat.h"
+
 /* Reports a find, and aborts. */
 extern void fuzz_find(const char *format,...) pg_attribute_printf(1, 2) pg_attribute_noreturn();
 

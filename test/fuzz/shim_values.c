@@ -519,11 +519,13 @@ GetAttributeByName(HeapTupleHeader tuple, const char *attname, bool *isNull)
 	fuzz_find("GetAttributeByName() is not in the shim");
 }
 
+#ifndef DatumGetHeapTupleHeader
 HeapTupleHeader
 DatumGetHeapTupleHeader(Datum d)
 {
 	fuzz_find("DatumGetHeapTupleHeader() is not in the shim");
 }
+#endif
 
 /* ---- the rest ---- */
 
