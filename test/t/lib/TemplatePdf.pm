@@ -469,6 +469,14 @@ sub hostile
 				[ '/Type /ObjStm /N 50000 /First ' . length($inner) . ' /Filter /FlateDecode', $data ]),
 			'overlap' ];
 	}
+
+	# Without a table, and so that looking for the objects would take minutes or hours.
+	my $trailer = "trailer\n<< /Size 6 /Root 1 0 R >>\n";
+	$pdf{'damaged, with much blank'} = [ "%PDF-1.7\n" . " \n" x 400_000 . $trailer, 'is damaged' ];
+	$pdf{'damaged, with many comments'} = [ "%PDF-1.7\n" . "%\n" x 400_000 . $trailer, 'is damaged' ];
+	$pdf{'damaged, with many lines'} = [ "%PDF-1.7\n" . "1\n" x 4_000_000 . $trailer, 'is damaged' ];
+	$pdf{'damaged, with many trailers'} =
+	  [ "%PDF-1.7\n" . "trailer [\n" x 100_000 . '1 ' x 500_000, 'overlap' ];
 	for my $word ('trailer', '6 0 obj')
 	{
 		$pdf{"$word in itself"} =
