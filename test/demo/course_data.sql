@@ -381,12 +381,16 @@ SELECT p.course_key, p.user_id, s.assignment_type, s.subsection_key,
  WHERE p.percent * 16 >= s.week - 2
    AND (s.assignment_type <> 'Practical' OR p.course_key = :'navigation');
 
--- One learner, of one course, whose name will need a font that nobody thought of.
+-- One learner, of one course, whose name will need a font that nobody thought of, and one whose name will
+-- need room.
 SELECT id AS nino FROM learning_credentials.lms_user WHERE username = 'nino.beridze' \gset
-DELETE FROM learning_credentials.lms_enrollment WHERE user_id = :nino;
-DELETE FROM learning_credentials.lms_course_completion WHERE user_id = :nino;
-INSERT INTO learning_credentials.lms_enrollment (context_key, user_id) VALUES (:'navigation', :nino);
+SELECT id AS maria FROM learning_credentials.lms_user WHERE username = 'maria.albuquerque' \gset
+DELETE FROM learning_credentials.lms_enrollment WHERE user_id IN (:nino, :maria);
+DELETE FROM learning_credentials.lms_course_completion WHERE user_id IN (:nino, :maria);
+INSERT INTO learning_credentials.lms_enrollment (context_key, user_id)
+VALUES (:'navigation', :nino), (:'statistics', :maria);
 INSERT INTO learning_credentials.lms_course_completion (course_key, user_id, percent, updated_at)
-VALUES (:'navigation', :nino, 1, '2026-06-12 15:30 UTC');
+VALUES (:'navigation', :nino, 1, '2026-06-12 15:30 UTC'),
+       (:'statistics', :maria, 1, '2026-06-13 08:10 UTC');
 
 ANALYZE;

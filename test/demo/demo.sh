@@ -38,19 +38,19 @@ SQL
     )
 }
 
-# save_pictures: two dozen of them as OUT/png/TYPE-USER-COURSE.png, names from all over
+# save_pictures: some two dozen of them as OUT/png/TYPE-USER-COURSE.png, among them the two that
+# course_data.sql singles out
 save_pictures() {
     local file name
     mkdir -p "$OUT/png"
-    for file in "$OUT"/pdf/{completion/*-nav101,completion/*-stat120,achievement/*,pathway/*}.pdf; do
-        echo "$file"
-    done | awk 'NR % 17 == 1' | while read -r file; do
+    {
+        printf '%s\n' "$OUT"/pdf/{completion,achievement,pathway}/*.pdf | awk 'NR % 15 == 6'
+        printf '%s\n' "$OUT"/pdf/completion/{nino.beridze-nav101,maria.albuquerque-stat120}.pdf
+    } | while read -r file; do
         name=${file#"$OUT"/pdf/}
         name=${name%.pdf}
         pdftoppm -r 150 -png -singlefile "$file" "$OUT/png/${name/\//-}"
     done
-    pdftoppm -r 150 -png -singlefile "$OUT/pdf/completion/nino.beridze-nav101.pdf" \
-        "$OUT/png/completion-nino.beridze-nav101"
 }
 
 build_extension
