@@ -105,6 +105,7 @@ PROVE_TESTS = \
 	test/t/020_fonts.pl \
 	test/t/021_hostile_fonts_images.pl \
 	test/t/022_text_layer.pl \
+	test/t/023_scripts.pl \
 	test/t/030_documents.pl \
 	test/t/031_structure.pl \
 	test/t/040_bisecting.pl \

@@ -69,7 +69,6 @@ resolve_locale(const char *locale, char *name)
 	char language[ULOC_LANG_CAPACITY];
 	UErrorCode status = U_ZERO_ERROR;
 	const char *c;
-	int i;
 
 	if (strlen(locale) >= ULOC_FULLNAME_CAPACITY)
 		return false;
@@ -96,19 +95,12 @@ resolve_locale(const char *locale, char *name)
 	if (U_FAILURE(status) || status == U_STRING_NOT_TERMINATED_WARNING || language[0] == '\0')
 		return false;
 
-	for (i = 0; i < uloc_countAvailable(); i++)
-	{
-		char available[ULOC_LANG_CAPACITY];
-
-		uloc_getLanguage(uloc_getAvailable(i), available, sizeof(available), &status);
-		if (U_SUCCESS(status) && strcmp(language, available) == 0)
-		{
-			strcpy(known_locale, locale);
-			strcpy(known_name, name);
-			return true;
-		}
-	}
-	return false;
+	/* A language of ISO 639, even if ICU has no more than its name. */
+	if (uloc_getISO3Language(name)[0] == '\0')
+		return false;
+	strcpy(known_locale, locale);
+	strcpy(known_name, name);
+	return true;
 }
 
 /* The same for a locale that is known. */
@@ -148,6 +140,26 @@ lc_time_zone_is_known(const char *time_zone)
 	UChar id[MAX_ZONE + 1];
 
 	return resolve_time_zone(time_zone, id);
+}
+
+/* Has ICU words for the locale's dates? If not, it takes those of whatever locale the server runs in. */
+static bool
+has_dates(const char *name)
+{
+	int i;
+
+	for (i = 0; i < uloc_countAvailable(); i++)
+	{
+		char language[ULOC_LANG_CAPACITY];
+		char available[ULOC_LANG_CAPACITY];
+		UErrorCode status = U_ZERO_ERROR;
+
+		uloc_getLanguage(name, language, sizeof(language), &status);
+		uloc_getLanguage(uloc_getAvailable(i), available, sizeof(available), &status);
+		if (U_SUCCESS(status) && strcmp(language, available) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* ---- upper case ---- */
@@ -255,6 +267,7 @@ get_formatter(const char *date_format, const char *locale, const char *time_zone
 	UChar zone[MAX_ZONE + 1];
 	char name[ULOC_FULLNAME_CAPACITY];
 	const NamedStyle *style;
+	const char *words;
 	const char *reason;
 
 	require_locale(locale, name);
@@ -270,13 +283,14 @@ get_formatter(const char *date_format, const char *locale, const char *time_zone
 		udat_close(kept.handle);
 	kept.handle = NULL;
 
+	words = has_dates(name) ? name : "en";
 	style = find_style(date_format);
 	if (style != NULL)
-		kept.handle = udat_open(UDAT_NONE, style->style, name, zone, -1, NULL, 0, &status);
+		kept.handle = udat_open(UDAT_NONE, style->style, words, zone, -1, NULL, 0, &status);
 	else
 	{
 		u_strFromUTF8(pattern, lengthof(pattern), NULL, date_format, -1, &status);
-		kept.handle = udat_open(UDAT_PATTERN, UDAT_PATTERN, name, zone, -1, pattern, -1, &status);
+		kept.handle = udat_open(UDAT_PATTERN, UDAT_PATTERN, words, zone, -1, pattern, -1, &status);
 	}
 	if (U_FAILURE(status))
 	{

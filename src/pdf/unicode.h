@@ -11,7 +11,7 @@
 
 #include "datatype/timestamp.h"
 
-/* Does ICU know the locale's language, and is the locale well-formed? */
+/* Is the locale well-formed, and its language one of ISO 639? */
 extern bool lc_locale_is_known(const char *locale);
 
 /* Does ICU know the time zone ("Europe/Warsaw", "UTC", "GMT+2")? */
@@ -32,7 +32,8 @@ extern bool lc_date_format_is_valid(const char *date_format, const char **reason
 extern char *lc_text_upper(const char *text, const char *locale);
 
 /*
- * The time as a date, palloc'd. Raises 22008 for infinite times. The formatter of the last call is kept,
+ * The time as a date, palloc'd, in English if ICU has no dates in the language. Raises 22008 for infinite
+ * times. The formatter of the last call is kept,
  * so that calls with the same last three arguments are cheap.
  */
 extern char *lc_format_date(TimestampTz time, const char *date_format, const char *locale,
