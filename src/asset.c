@@ -110,16 +110,18 @@ check_template(const char *slug, const uint8 *data, Size length)
 				 errdetail("%s", repairs),
 				 errhint("Look at a preview, or open it in a PDF program and save it as a new file.")));
 
-	/* Each document contains what the template shows, out of line, four pieces a page. */
+	/* Each document contains what the template shows, stored in pieces, four a page. */
 	if (length > LARGE_TEMPLATE)
 	{
-		Size pages = added / (4 * TOAST_MAX_CHUNK_SIZE) + 1;
+		double on_disk = (double) added * BLCKSZ / (4 * TOAST_MAX_CHUNK_SIZE);
 
 		ereport(WARNING,
 				(errmsg("PDF template \"%s\" is large: %zu kB", slug, length / 1024),
-				 errdetail("Each document contains the %zu kB that its first page needs: 100,000 credentials take %zu MB on disk.",
-						   added / 1024 + 1, pages * 100000 * (BLCKSZ / 1024) / 1024),
-				 errhint("Images of fewer pixels make it smaller, and fonts cut to the characters that it shows.")));
+				 errdetail("Each document contains the %zu kB that its first page needs: 100,000 credentials take %.0f MB on disk.",
+						   added / 1024 + 1, on_disk * 100000 / (1024 * 1024)),
+				 added > LARGE_TEMPLATE
+				 ? errhint("Images of fewer pixels make it smaller, and fonts cut to the characters that it shows.")
+				 : errhint("Save its first page as a file of its own.")));
 	}
 }
 
