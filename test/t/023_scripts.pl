@@ -104,7 +104,8 @@ for (@scripts)
 
 # ------------------------------------------------------------ directions mixed
 # In a left-to-right line two Arabic words with a number between them: from left to right the second word, the
-# number, the first. The program sets one direction at a time, so each part is set by itself.
+# number, the first. The program sets one direction at a time, so each part is set by itself. The
+# space after them is the Arabic font's.
 my ($latin_file, $latin) = font('NotoSans');
 my ($arabic_file, $arabic) = font('NotoNaskhArabic');
 my @latin = ('--script=latn', '--direction=ltr', '--language=en', $latin_file);
@@ -112,8 +113,8 @@ my @arabic = ('--script=arab', '--direction=rtl', '--language=en', $arabic_file)
 my @number = ('--script=arab', '--direction=ltr', '--language=en', $arabic_file);
 my $ours = picture(preview($node, page([ $latin, $arabic ], 'en', 'Dr. محمد ٤٢ علي Smith 7')));
 
-for my $case ([ 'in their order', [ @latin, 'Dr. ' ], [ @arabic, ' علي' ], [ @number, '٤٢' ], [ @arabic, 'محمد ' ], [ @latin, ' Smith 7' ] ],
-	[ 'in the order in which they are spoken', [ @latin, 'Dr. ' ], [ @arabic, 'محمد ' ], [ @number, '٤٢' ], [ @arabic, ' علي' ], [ @latin, ' Smith 7' ] ])
+for my $case ([ 'in their order', [ @latin, 'Dr. ' ], [ @arabic, ' علي' ], [ @number, '٤٢' ], [ @arabic, 'محمد ' ], [ @number, ' ' ], [ @latin, 'Smith 7' ] ],
+	[ 'in the order in which they are spoken', [ @latin, 'Dr. ' ], [ @arabic, 'محمد ' ], [ @number, '٤٢' ], [ @arabic, ' علي' ], [ @number, ' ' ], [ @latin, 'Smith 7' ] ])
 {
 	my ($what, @parts) = @$case;
 	my $difference = difference($ours,
