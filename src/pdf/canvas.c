@@ -457,9 +457,9 @@ write_frame(LcCanvas *canvas)
 
 	/* AES-256 came with extension level 8 of version 1.7, before version 2.0 had it. */
 	appendStringInfo(&canvas->catalog,
-					 " /Type /Catalog /Pages %d 0 R"
-					 " /Extensions << /ADBE << /BaseVersion /1.7 /ExtensionLevel 8 >> >>",
-					 canvas->pages);
+					 " /Type /Catalog /Pages %d 0 R%s", canvas->pages,
+					 canvas->seal == NULL ? ""
+						 : " /Extensions << /ADBE << /BaseVersion /1.7 /ExtensionLevel 8 >> >>");
 	lc_canvas_object(canvas, catalog, canvas->catalog.data, canvas->catalog.len);
 
 	initStringInfo(&trailer);

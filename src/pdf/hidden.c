@@ -16,11 +16,16 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
+
 #include "pdf/line.h"
 #include "pdf/syntax.h"
 
 /* Codes are numbers from 1 that take two bytes. */
 #define MAX_HIDDEN 65535
+
+/* Bytes of a character in UTF-8. */
+#define MAX_UTF8 4
 
 /* The fewest thousandths that a character takes, so that the order is never in doubt. */
 #define LEAST_WIDTH 1
@@ -123,25 +128,19 @@ lc_hide_run(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, doub
 static int
 add_to_unicode(const LcTypesetter *typesetter, LcCanvas *canvas)
 {
-	int number = lc_canvas_reserve(canvas);
-	StringInfoData map;
+	int count = typesetter->hidden_count;
+	LcCodeText *codes = palloc(sizeof(LcCodeText) * count);
+	char (*texts)[MAX_UTF8] = palloc(MAX_UTF8 * count);
 	int i;
 
-	initStringInfo(&map);
-	appendStringInfoString(&map, lc_cmap_head);
-	for (i = 0; i < typesetter->hidden_count; i++)
+	for (i = 0; i < count; i++)
 	{
-		if (i % LC_CMAP_ENTRIES == 0)
-			appendStringInfo(&map, "%d beginbfchar\n", Min(typesetter->hidden_count - i, LC_CMAP_ENTRIES));
-		appendStringInfo(&map, "<%04X> <", i + 1);
-		lc_append_utf16(&map, typesetter->hidden[i].character);
-		appendStringInfoString(&map, ">\n");
-		if (i % LC_CMAP_ENTRIES == LC_CMAP_ENTRIES - 1 || i == typesetter->hidden_count - 1)
-			appendStringInfoString(&map, "endbfchar\n");
+		(void) unicode_to_utf8(typesetter->hidden[i].character, (unsigned char *) texts[i]);
+		codes[i].code = (uint16) (i + 1);
+		codes[i].text = texts[i];
+		codes[i].length = pg_utf_mblen((const unsigned char *) texts[i]);
 	}
-	appendStringInfoString(&map, lc_cmap_tail);
-	lc_canvas_stream(canvas, number, "", map.data, map.len, LC_DEFLATE);
-	return number;
+	return lc_add_to_unicode(canvas, codes, count);
 }
 
 void

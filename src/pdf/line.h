@@ -135,17 +135,18 @@ extern void lc_shape_run(LcTypesetter *typesetter, const LcTextStyle *style, con
 /* Notes where char_space goes; is_last: is the run the last of the line, from left to right? */
 extern void lc_space_run(const LcLine *line, LcRun *run, bool is_last);
 
-/* ---- show.c: for readers ---- */
+/* What a code of two bytes stands for. */
+typedef struct LcCodeText
+{
+	uint16 code;
+	const char *text;			/* UTF-8 */
+	int length;
+} LcCodeText;
 
-/* Appends a character as the hexadecimal digits of UTF-16BE. */
-extern void lc_append_utf16(StringInfo buffer, uint32 character);
+/* ---- show.c ---- */
 
-/* What stands before and after the entries of a /ToUnicode CMap with codes of two bytes. */
-extern const char lc_cmap_head[];
-extern const char lc_cmap_tail[];
-
-/* Entries of one list of a CMap (Adobe Technical Note 5014). */
-#define LC_CMAP_ENTRIES 100
+/* Adds the /ToUnicode stream of these codes, which ascend, to the canvas; returns its number. */
+extern int lc_add_to_unicode(LcCanvas *canvas, const LcCodeText *codes, int count);
 
 /* ---- hidden.c ---- */
 

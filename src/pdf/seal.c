@@ -250,7 +250,7 @@ void
 lc_seal_entries(StringInfo buffer, const LcSeal *seal)
 {
 	appendStringInfo(buffer,
-					 "/Filter /Standard /V 5 /R 6 /Length 256 /P %d /EncryptMetadata true "
+					 "/Filter /Standard /V 5 /R 6 /Length 256 /P %d "
 					 "/CF << /StdCF << /AuthEvent /DocOpen /CFM /AESV3 /Length 32 >> >> "
 					 "/StmF /StdCF /StrF /StdCF",
 					 (int) PERMISSIONS);

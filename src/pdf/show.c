@@ -26,6 +26,9 @@
 /* The fewest thousandths of the font size that readers take for a space between words. */
 #define LEAST_SPACE 190
 
+/* Entries of one list of a CMap (Adobe Technical Note 5014). */
+#define CMAP_ENTRIES 100
+
 /* ---- drawing ---- */
 
 /*
@@ -55,15 +58,6 @@ readable_text(const LcLine *line, int start, int end, int *length)
 	return copy.data;
 }
 
-void
-lc_append_utf16(StringInfo buffer, uint32 character)
-{
-	if (character > 0xffff)
-		appendStringInfo(buffer, "%04X%04X", 0xd7c0 + (character >> 10), 0xdc00 + (character & 0x3ff));
-	else
-		appendStringInfo(buffer, "%04X", character);
-}
-
 /* Appends UTF-8 as the hexadecimal digits of UTF-16BE. */
 static void
 append_text(StringInfo buffer, const char *text, int length)
@@ -72,7 +66,14 @@ append_text(StringInfo buffer, const char *text, int length)
 	const unsigned char *end = at + length;
 
 	for (; at < end; at += pg_utf_mblen(at))
-		lc_append_utf16(buffer, utf8_to_unicode(at));
+	{
+		uint32 c = utf8_to_unicode(at);
+
+		if (c > 0xffff)
+			appendStringInfo(buffer, "%04X%04X", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+		else
+			appendStringInfo(buffer, "%04X", c);
+	}
 }
 
 /*
@@ -322,20 +323,6 @@ lc_typeset_draw(LcTypesetter *typesetter, const LcLine *line, double size, doubl
 
 /* ---- finishing ---- */
 
-const char lc_cmap_head[] = "/CIDInit /ProcSet findresource begin\n"
-							"12 dict begin\n"
-							"begincmap\n"
-							"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
-							"/CMapName /Adobe-Identity-UCS def\n"
-							"/CMapType 2 def\n"
-							"1 begincodespacerange\n"
-							"<0000> <FFFF>\n"
-							"endcodespacerange\n";
-const char lc_cmap_tail[] = "endcmap\n"
-							"CMapName currentdict /CMap defineresource pop\n"
-							"end\n"
-							"end\n";
-
 /* The codes of a font's glyphs, as long as it is finished. */
 typedef struct CodedGlyphs
 {
@@ -363,46 +350,79 @@ code_of(const CodedGlyphs *coded, hb_codepoint_t glyph)
 	return coded->cut.codes[found - coded->glyphs];
 }
 
-/* The /ToUnicode stream of a layer (ISO 32000-1, 9.10.3); its number. */
-static int
-add_to_unicode(LcCanvas *canvas, const LcFontUse *use, int layer, const CodedGlyphs *coded)
+int
+lc_add_to_unicode(LcCanvas *canvas, const LcCodeText *codes, int count)
 {
 	int number = lc_canvas_reserve(canvas);
 	StringInfoData map;
-	int left = 0;
-	int in_list = 0;
+	int start;
+	int end;
+
+	initStringInfo(&map);
+	appendStringInfoString(&map,
+						   "/CIDInit /ProcSet findresource begin\n"
+						   "12 dict begin\n"
+						   "begincmap\n"
+						   "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
+						   "/CMapName /Adobe-Identity-UCS def\n"
+						   "/CMapType 2 def\n"
+						   "1 begincodespacerange\n"
+						   "<0000> <FFFF>\n"
+						   "endcodespacerange\n");
+	for (start = 0; start < count; start = end)
+	{
+		/* Neighbours, which must not differ but in the last byte. */
+		for (end = start + 1; end < count && codes[end].code == codes[end - 1].code + 1 &&
+			 codes[end].code % 256 != 0 && end - start < CMAP_ENTRIES; end++)
+			;
+		appendStringInfo(&map, "1 beginbfrange\n<%04X> <%04X> [", codes[start].code, codes[end - 1].code);
+		for (; start < end; start++)
+		{
+			appendStringInfoChar(&map, '<');
+			append_text(&map, codes[start].text, codes[start].length);
+			appendStringInfoChar(&map, '>');
+		}
+		appendStringInfoString(&map, "]\nendbfrange\n");
+	}
+	appendStringInfoString(&map,
+						   "endcmap\n"
+						   "CMapName currentdict /CMap defineresource pop\n"
+						   "end\n"
+						   "end");
+	lc_canvas_stream(canvas, number, "", map.data, map.len, LC_DEFLATE);
+	return number;
+}
+
+static int
+compare_codes(const void *a, const void *b)
+{
+	return (int) ((const LcCodeText *) a)->code - (int) ((const LcCodeText *) b)->code;
+}
+
+/* The /ToUnicode stream of a layer; its number. */
+static int
+add_layer(LcCanvas *canvas, const LcFontUse *use, int layer, const CodedGlyphs *coded)
+{
+	LcCodeText *codes = palloc_extended(sizeof(LcCodeText) * use->use_count, MCXT_ALLOC_HUGE);
+	int count = 0;
 	int i;
 
-	for (i = 0; i < use->use_count; i++)
-		if (use->uses[i].layer == layer)
-			left++;
-	initStringInfo(&map);
-	appendStringInfoString(&map, lc_cmap_head);
 	for (i = 0; i < use->use_count; i++)
 	{
 		const LcGlyphUse *entry = &use->uses[i];
 
 		if (entry->layer != layer)
 			continue;
-		if (in_list == 0)
-		{
-			in_list = Min(left, LC_CMAP_ENTRIES);
-			left -= in_list;
-			appendStringInfo(&map, "%d beginbfchar\n", in_list);
-		}
-		appendStringInfo(&map, "<%04X> <", code_of(coded, entry->glyph));
-		/* A glyph of a cluster that another one stands for: readers take no empty text. */
-		if (entry->text_length == 0)
-			appendStringInfoString(&map, "200B");
-		else
-			append_text(&map, entry->text, entry->text_length);
-		appendStringInfoString(&map, ">\n");
-		if (--in_list == 0)
-			appendStringInfoString(&map, "endbfchar\n");
+		codes[count].code = code_of(coded, entry->glyph);
+		/* A glyph that says nothing, or of which another one says it: readers take no empty text. */
+		codes[count].text = entry->text_length == 0 ? "\xE2\x80\x8B" : entry->text;
+		codes[count].length = entry->text_length == 0 ? 3 : entry->text_length;
+		count++;
 	}
-	appendStringInfoString(&map, lc_cmap_tail);
-	lc_canvas_stream(canvas, number, "", map.data, map.len, LC_DEFLATE);
-	return number;
+	qsort(codes, count, sizeof(LcCodeText), compare_codes);
+	i = lc_add_to_unicode(canvas, codes, count);
+	pfree(codes);
+	return i;
 }
 
 static void
@@ -449,7 +469,7 @@ finish_font(LcTypesetter *typesetter, LcCanvas *canvas, int font, StringInfo fon
 		appendStringInfoString(&entries, "/Type /Font /Subtype /Type0 /Encoding /Identity-H /BaseFont ");
 		lc_pdf_name(&entries, use->font->is_cff ? psprintf("%s-Identity-H", coded.cut.name) : coded.cut.name);
 		appendStringInfo(&entries, " /DescendantFonts [%d 0 R] /ToUnicode %d 0 R", cid_font,
-						 add_to_unicode(canvas, use, layer, &coded));
+						 add_layer(canvas, use, layer, &coded));
 		add_font_object(typesetter, canvas, use, layer, &entries, font_resources);
 	}
 	if (typesetter->hidden_count > 0 && font == typesetter->hidden_font)
