@@ -191,7 +191,7 @@ write_resources(LcReader *reader, LcFragment *to, const char *category, qpdf_oh 
 
 	if (!bare)
 	{
-		lc_fragment_add(to, category);
+		lc_pdf_name(&to->text, category + 1);
 		lc_fragment_add(to, " << ");
 	}
 	foreach (cell, names)

@@ -23,7 +23,7 @@ my @placed = grep { /rotated|box|inherited|left open|once too often|state change
 
 # Of each template: stored; sound and looks the same in three ways, sealed and not. Of each place: the square
 # of a QR code and a text. And what is said of single templates at the end.
-plan tests => 9 * (keys(%templates) + @by_qpdf) + 2 * @placed + 18;
+plan tests => 9 * (keys(%templates) + @by_qpdf) + 2 * @placed + 19;
 
 my $node = server();
 my $folder = PostgreSQL::Test::Utils::tempdir();

@@ -69,7 +69,9 @@ sub looks_same
 		  . ' /Metadata 8 0 R /PieceInfo << /X << /Private (forbidden) >> >> /Threads [] >>',
 		'<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
 		'<< /Type /Page /Parent 2 0 R /Contents 4 0 R /MediaBox [0 0 400 300] /AA << /O 6 0 R /C 6 0 R >> /AF [7 0 R]'
-		  . ' /Metadata 8 0 R /PieceInfo << /X << /Private (forbidden) >> >> /Resources << /XObject << /X 10 0 R >> >>'
+		  . ' /Metadata 8 0 R /PieceInfo << /X << /Private (forbidden) >> >> /Resources << /XObject << /X 10 0 R >>'
+		  . ' /A#20<< /N#20#3E#3E#20#3E#3E#20#2FAA#20#3C#3C#20#2FO#20#3C#3C#20#2FS#20#2FJavaScript 5 0 R >>'
+		  . ' /B#20#3C#3C#20#3E#3E#20#3E#3E#20#2FAA#20#3C#3C#20#2FO#20#3C#3C#20#2FS#20#2FJavaScript#20#3E#3E#20#3E#3E << >> >>'
 		  . " /Annots [$links 9 0 R"
 		  . ' << /Type /Annot /Subtype /Link /Rect [1 1 99 99] /Border [0 0 1] /A << /S /URI /URI (https://example.org/kept)'
 		  . ' /Next ' . $action->('JavaScript', '/JS (forbidden)') . ' >> /AA << /E 6 0 R >> >>'

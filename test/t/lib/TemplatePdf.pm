@@ -357,7 +357,7 @@ sub sound
 
 	# Names and strings with all that can be escaped.
 	$pdf{'names with spaces and umlauts'} = page(
-		"$box /Resources << /Font << /F1 5 0 R /A#20B#23#C3#A4#2F 5 0 R >> >>",
+		"$box /Resources << /Font << /F1 5 0 R /A#20B#23#C3#A4#2F 5 0 R >> /A#20B#23#C3#A4#2F << /B#20#3E#3E 5 0 R >> >>",
 		"$picture BT /A#20B#23#C3#A4#2F 30 Tf 40 40 Td <48616C6C6F> Tj ET");
 	return %pdf;
 }
