@@ -163,6 +163,42 @@ place_marks(const LcFont *font, const LcLine *line, LcRun *run)
 	}
 }
 
+/* Are the letters of a script connected with each other, so that nothing may come between them? */
+static bool
+is_joined(hb_script_t script)
+{
+	switch (script)
+	{
+			/* Cursive scripts */
+		case HB_SCRIPT_ADLAM:
+		case HB_SCRIPT_ARABIC:
+		case HB_SCRIPT_CHORASMIAN:
+		case HB_SCRIPT_HANIFI_ROHINGYA:
+		case HB_SCRIPT_MANDAIC:
+		case HB_SCRIPT_MANICHAEAN:
+		case HB_SCRIPT_MONGOLIAN:
+		case HB_SCRIPT_NKO:
+		case HB_SCRIPT_OLD_UYGHUR:
+		case HB_SCRIPT_PHAGS_PA:
+		case HB_SCRIPT_PSALTER_PAHLAVI:
+		case HB_SCRIPT_SOGDIAN:
+		case HB_SCRIPT_SYRIAC:
+			/* Scripts whose letters hang from a line */
+		case HB_SCRIPT_BENGALI:
+		case HB_SCRIPT_DEVANAGARI:
+		case HB_SCRIPT_DOGRA:
+		case HB_SCRIPT_GURMUKHI:
+		case HB_SCRIPT_MODI:
+		case HB_SCRIPT_NANDINAGARI:
+		case HB_SCRIPT_SHARADA:
+		case HB_SCRIPT_SYLOTI_NAGRI:
+		case HB_SCRIPT_TIRHUTA:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* Shapes a run of any other font with HarfBuzz. */
 static void
 shape_with_harfbuzz(LcTypesetter *typesetter, const LcTextStyle *style, const LcLine *line, LcRun *run)
@@ -193,7 +229,8 @@ shape_with_harfbuzz(LcTypesetter *typesetter, const LcTextStyle *style, const Lc
 	hb_buffer_set_language(buffer, style->language != NULL
 						   ? hb_language_from_string(style->language, -1) : HB_LANGUAGE_INVALID);
 	hb_shape(use->font->font, buffer, no_ligatures,
-			 line->char_space != 0 ? lengthof(no_ligatures) : 0);
+			 line->char_space != 0 && !is_joined(line->chars[run->start].script)
+			 ? lengthof(no_ligatures) : 0);
 	if (!hb_buffer_allocation_successful(buffer))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 
@@ -234,7 +271,7 @@ lc_space_run(const LcLine *line, LcRun *run, bool is_last)
 {
 	int i;
 
-	if (line->char_space == 0)
+	if (line->char_space == 0 || is_joined(line->chars[run->start].script))
 		return;
 	for (i = 0; i < run->glyph_count; i++)
 	{
