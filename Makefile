@@ -106,6 +106,7 @@ PROVE_TESTS = \
 	test/t/021_hostile_fonts_images.pl \
 	test/t/022_text_layer.pl \
 	test/t/023_scripts.pl \
+	test/t/024_font_files.pl \
 	test/t/030_documents.pl \
 	test/t/031_structure.pl \
 	test/t/040_bisecting.pl \

@@ -149,6 +149,19 @@ refused('a font of bitmaps', renamed($noto, glyf => 'CBDT', loca => 'CBLC'),
 	'22023 font cannot be embedded: it has no outlines | Its glyphs are bitmaps or colour pictures only.');
 refused('a font with outlines in the format CFF2', renamed($garamond, 'CFF ' => 'CFF2'),
 	'22023 font cannot be embedded: its outlines are in the format CFF2');
+for my $table ('CBDT', 'COLR', 'SVG ', 'sbix')
+{
+	refused("a coloured font, $table", renamed($noto, DSIG => $table),
+		qq(22023 font cannot be embedded: its glyphs are coloured | It has a table "$table".));
+}
+refused('a collection whose second font is restricted', collection($garamond, patched($noto, 'OS/2', 8, "\0\2")),
+	'22023 font cannot be embedded: it says that its licence forbids it | The embedding level of its table OS/2 (fsType 0x0002) is "restricted".');
+refused('a collection whose second font is rubbish', collection($noto, patched($garamond, 'CFF ', 0, "\xff" x 5000)),
+	'22023 font "EBGaramond12-Regular" is damaged | Its outlines cannot be read.');
+refused('a collection of very many', pack('a4NN', 'ttcf', 0x10000, 65) . pack('N', 400) x 65 . "\0" x 1000,
+	'54000 font collection has 65 fonts, more than 64');
+refused('a collection of none', pack('a4NN', 'ttcf', 0x10000, 0) . "\0" x 1000,
+	'22023 font is damaged | The file ends within its list of fonts.');
 refused('a font of empty glyphs', patched($noto, 'loca', 0, "\0" x table_length($noto, 'loca')),
 	'22023 font cannot be embedded: no character of it has an outline');
 refused('a font without glyphs', patched($noto, 'maxp', 4, "\0\0"), '22023 font is damaged | It has no glyphs.');

@@ -8,10 +8,20 @@ use Exporter 'import';
 use IPC::Run ();
 use PostgreSQL::Test::Utils ();
 
-our @EXPORT_OK = qw(picture hb_view advance beside ink difference);
+our @EXPORT_OK = qw(picture mupdf_picture hb_view advance beside ink difference);
 
 # Dots to an inch.
 my $dpi = 300;
+
+# The same by another program.
+sub mupdf_picture
+{
+	my ($file) = @_;
+	my ($pgm, $err);
+
+	IPC::Run::run([ 'mutool', 'draw', '-q', '-F', 'pgm', '-r', $dpi, '-o', '-', $file ], '>', \$pgm, '2>', \$err) or die "mutool $file: $err";
+	return black_and_white($pgm);
+}
 
 # HarfBuzz's program rounds the boxes of glyphs to whole units of the size, and poppler clips the glyphs to their
 # boxes. So texts are set as many times as large, and looked at from as far away.
@@ -24,7 +34,13 @@ sub picture
 	my ($pgm, $err);
 
 	IPC::Run::run([ 'pdftoppm', '-gray', '-r', $resolution // $dpi, '-singlefile', $file ], '>', \$pgm, '2>', \$err) or die "pdftoppm $file: $err";
-	my ($header, $width, $height) = $pgm =~ /\A(P5\s+(\d+)\s+(\d+)\s+255\s)/ or die "no picture of $file";
+	return black_and_white($pgm);
+}
+
+sub black_and_white
+{
+	my ($pgm) = @_;
+	my ($header, $width, $height) = $pgm =~ /\A(P5\s+(\d+)\s+(\d+)\s+255\s)/ or die 'no picture';
 	my $dots = substr $pgm, length $header;
 
 	$dots =~ tr/\x00-\x7f/\x01/;
