@@ -303,6 +303,19 @@ fuzz_try(void (*work)(void *argument), void *argument)
 
 /* ---- documents ---- */
 
+/* Keeps a document that is no good, to be looked at: FUZZ_DOCUMENT names the file. */
+static void
+keep_document(const bytea *pdf)
+{
+	const char *path = getenv("FUZZ_DOCUMENT");
+	FILE *file = path != NULL ? fopen(path, "wb") : NULL;
+
+	if (file == NULL)
+		return;
+	(void) fwrite(VARDATA_ANY(pdf), 1, VARSIZE_ANY_EXHDR(pdf), file);
+	fclose(file);
+}
+
 /* Is a document that is not sealed what libqpdf takes for a PDF of one page, without any repair? */
 static void
 check_document(const bytea *pdf)
@@ -318,10 +331,18 @@ check_document(const bytea *pdf)
 		fuzz_find("a document of %d pages", qpdf_get_num_pages(qpdf));
 	if (!qpdf_has_error(qpdf))
 	{
+		/* What a template must not bring with it, not even in a name that is written as it is. */
+		if (qpdf_oh_has_key(qpdf, qpdf_get_page_n(qpdf, 0), "/AA") ||
+			qpdf_oh_has_key(qpdf, qpdf_get_root(qpdf), "/AA") ||
+			qpdf_oh_has_key(qpdf, qpdf_get_root(qpdf), "/OpenAction") ||
+			qpdf_oh_has_key(qpdf, qpdf_get_root(qpdf), "/Names"))
+			fuzz_find("a document with actions");
 		size = qpdf_oh_get_key(qpdf, qpdf_get_trailer(qpdf), "/Size");
 		for (int number = 1; number < qpdf_oh_get_int_value_as_int(qpdf, size); number++)
 			(void) qpdf_oh_unparse_resolved(qpdf, qpdf_get_object_by_id(qpdf, number, 0));
 	}
+	if (qpdf_has_error(qpdf) || qpdf_more_warnings(qpdf))
+		keep_document(pdf);
 	if (qpdf_has_error(qpdf))
 		fuzz_find("a document that is damaged: %s", qpdf_get_error_full_text(qpdf, qpdf_get_error(qpdf)));
 	if (qpdf_more_warnings(qpdf))

@@ -270,6 +270,10 @@ def make_templates():
         b"<< /Type /OCG /Name <feff0041> >>",
         catalog=b"/OCProperties << /OCGs [8 0 R] /D << /Order [8 0 R] /OFF [8 0 R] >> >> /OutputIntents [<< /S /GTS_PDFX >>] "))
     seed("template", "kinds.pdf", page(box + b"/Resources << /XObject 5 /Font [1] /ExtGState (x) /ProcSet [/PDF] /Pattern /P >> ", b""))
+    # Names that end what they are in, if they are written as they are.
+    seed("template", "names.pdf", page(
+        box + b"/Resources << /X#20#3e#3e#20#2fAA << /N#20#3e#3e 1 >> /Font << /F#2f 5 0 R >> /ProcSet [/#5d] >> /Group << /S#28 /#3c >> ", b"",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /A#20B#28 >>"))
     deflated = zlib.compress(b"0 0 10 10 re f q Q " * 20)
     seed("template", "filters.pdf", page(
         box + b"/Resources << /XObject << /Im 5 0 R /Im2 6 0 R /Im3 7 0 R >> >> ", b"/Im Do /Im2 Do",
