@@ -140,4 +140,20 @@ for (
 	cmp_ok($words[0]{left} - $words[1]{right}, '<', 16, 'by the width of a space');
 }
 
+# ------------------------------------------------------------ too many
+{
+	my $lines = join "\n", ('שלום' x 24) x 99;
+	my %elements = map { ("e$_" => { text => $lines, y => 580, x => 100 * $_, size => 1 }) } 1 .. 7;
+	my $options = { page => {}, defaults => { font => 'sanshebrew' },
+		text_elements => { name => JSON::PP::false, context => JSON::PP::false, date => JSON::PP::false, %elements } };
+
+	is(Document::error_of($node, $json->encode($options)),
+		'54000: a document can have at most 65535 characters from right to left', 'more characters than there are codes');
+	# pdftotext passes over what is tiny after 50,000 characters.
+	delete @{ $options->{text_elements} }{qw(e6 e7)};
+	my $pdf = Document::preview($node, $json->encode($options));
+	is(check($pdf), '', 'most of them: qpdf finds nothing wrong');
+	is(scalar(() = read_back($pdf, '-raw') =~ /[א-ת]/g), 5 * 99 * 96, '... and all are there');
+}
+
 done_testing();
