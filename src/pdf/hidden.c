@@ -10,7 +10,8 @@
  *
  * Each character takes an equal part of the room of the cluster that it belongs to, which is what is
  * highlighted when it is selected. All hidden characters of a document are of one font, whose widths are
- * these parts. It has the program of a font that the document has anyway; its glyphs do not matter.
+ * these parts. It has the program of a font that the document has anyway; its glyphs do not matter. (A CFF
+ * program has none for most of these codes, which then show its glyph 0.)
  */
 #include "postgres.h"
 
@@ -143,6 +144,17 @@ add_to_unicode(const LcTypesetter *typesetter, LcCanvas *canvas)
 	return lc_add_to_unicode(canvas, codes, count);
 }
 
+/* The /CIDToGIDMap stream that gives every hidden character the glyph 0; its number. */
+static int
+add_glyph_map(const LcTypesetter *typesetter, LcCanvas *canvas)
+{
+	int number = lc_canvas_reserve(canvas);
+	Size length = sizeof(uint16) * ((Size) typesetter->hidden_count + 1);
+
+	lc_canvas_stream(canvas, number, "", palloc0(length), length, LC_DEFLATE);
+	return number;
+}
+
 void
 lc_hidden_finish(const LcTypesetter *typesetter, LcCanvas *canvas, const char *base_font, int descriptor,
 				 StringInfo font_resources)
@@ -162,8 +174,10 @@ lc_hidden_finish(const LcTypesetter *typesetter, LcCanvas *canvas, const char *b
 	lc_pdf_string(&entries, seal, "Adobe", 5);
 	appendStringInfoString(&entries, " /Ordering ");
 	lc_pdf_string(&entries, seal, "Identity", 8);
-	appendStringInfo(&entries, " /Supplement 0 >> /FontDescriptor %d 0 R %s/W [1 [", descriptor,
-					 is_cff ? "" : "/CIDToGIDMap /Identity ");
+	appendStringInfo(&entries, " /Supplement 0 >> /FontDescriptor %d 0 R ", descriptor);
+	if (!is_cff)
+		appendStringInfo(&entries, "/CIDToGIDMap %d 0 R ", add_glyph_map(typesetter, canvas));
+	appendStringInfoString(&entries, "/W [1 [");
 	for (i = 0; i < typesetter->hidden_count; i++)
 		appendStringInfo(&entries, "%s%d", i == 0 ? "" : " ", typesetter->hidden[i].width);
 	appendStringInfoString(&entries, "]]");
