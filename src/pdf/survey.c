@@ -52,8 +52,9 @@ typedef struct Place
 	int64 first;
 	bool is_stream;
 	bool is_table;				/* a cross-reference stream */
+	bool holds_objects;			/* it has /First */
 	bool has_parameters;
-	bool says_twice;			/* /N or /First, /N before it */
+	bool unclear;				/* /N or /First are no whole numbers, said twice, or elsewhere */
 	bool filter_elsewhere;
 	int references;				/* to objects that reading this one needs, but for its length */
 	int filters;
@@ -90,11 +91,11 @@ whole_number(const LcToken *token)
 {
 	int64 value = 0;
 
-	if (token->kind != LC_TOKEN_NUMBER || token->length > 18)
+	if (token->kind != LC_TOKEN_NUMBER)
 		return -1;
 	for (Size i = *token->start == '+' ? 1 : 0; i < token->length; i++)
 	{
-		if (token->start[i] < '0' || token->start[i] > '9')
+		if (token->start[i] < '0' || token->start[i] > '9' || value > INT_MAX)
 			return -1;
 		value = value * 10 + (token->start[i] - '0');
 	}
@@ -131,14 +132,14 @@ note_value(Place *place, const LcToken *key, int64 value, bool is_reference)
 {
 	if (key->kind != LC_TOKEN_NAME)
 		return;
-	if (lc_pdf_is_name(key, "N") && !is_reference)
+	if (lc_pdf_is_name(key, "N"))
 	{
-		place->says_twice |= place->count >= 0 && place->count != value;
+		place->unclear |= is_reference || value < 0 || (place->count >= 0 && place->count != value);
 		place->count = value;
 	}
-	else if (lc_pdf_is_name(key, "First") && !is_reference)
+	else if (lc_pdf_is_name(key, "First"))
 	{
-		place->says_twice |= place->first >= 0 && place->first != value;
+		place->unclear |= is_reference || value < 0 || (place->first >= 0 && place->first != value);
 		place->first = value;
 	}
 	else if (is_reference && lc_pdf_is_name(key, "Length"))
@@ -150,11 +151,11 @@ note_value(Place *place, const LcToken *key, int64 value, bool is_reference)
 		place->references++;
 }
 
-/* Moves to where a stream's data start, after the keyword (7.3.8.1). */
+/* Moves to where libqpdf takes a stream's data to start, after the keyword (7.3.8.1). */
 static const char *
 after_keyword(const char *at, const char *end)
 {
-	while (at < end && (*at == ' ' || *at == '\t'))
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\f' || *at == '\v'))
 		at++;
 	if (at < end && *at == '\r')
 		at++;
@@ -163,64 +164,37 @@ after_keyword(const char *at, const char *end)
 	return at;
 }
 
-/* Looks at what follows an "obj". */
+/* Notes what an entry of a place's dictionary says. "last" are the numbers just before the token. */
 static void
-look_at_place(Place *place, const char *at, const char *end)
+note_token(Place *place, LcToken *key, const LcToken *token, const int64 *last)
 {
-	LcScanner scanner = {at, end};
-	LcToken key = {LC_TOKEN_END, end, 0};
-	int64 last[2] = {-1, -1};
-
-	memset(place, 0, sizeof(*place));
-	place->count = place->first = -1;
-	for (;;)
+	if (token->kind == LC_TOKEN_NUMBER && last[1] < 0)
+		note_value(place, key, whole_number(token), false);
+	else if (lc_pdf_is_keyword(token, "R"))
+		note_value(place, key, last[0], true);
+	else if (token->kind == LC_TOKEN_NAME)
 	{
-		LcToken token = lc_pdf_next(&scanner);
-
-		if (token.kind == LC_TOKEN_END || token.kind == LC_TOKEN_BROKEN ||
-			lc_pdf_is_keyword(&token, "endobj") || lc_pdf_is_keyword(&token, "obj"))
-			break;
-		if (token.kind == LC_TOKEN_KEYWORD && token.length >= 6 &&
-			memcmp(token.start, "stream", 6) == 0)
-		{
-			place->is_stream = true;
-			place->data = after_keyword(token.start + 6, end);
-			break;
-		}
-		if (token.kind == LC_TOKEN_NUMBER)
-		{
-			if (last[1] < 0)
-				note_value(place, &key, whole_number(&token), false);
-			last[0] = last[1];
-			last[1] = whole_number(&token);
-			continue;
-		}
-		if (lc_pdf_is_keyword(&token, "R"))
-			note_value(place, &key, last[0], true);
-		else if (token.kind == LC_TOKEN_NAME)
-		{
-			key = token;
-			place->is_table |= lc_pdf_is_name(&token, "XRef");
-			place->flate_filters += is_flate_name(&token);
-			place->filters += is_flate_name(&token) || is_filter_name(&token);
-			place->has_parameters |=
-				lc_pdf_is_name(&token, "DecodeParms") || lc_pdf_is_name(&token, "DP");
-		}
-		last[0] = last[1] = -1;
+		*key = *token;
+		place->is_table |= lc_pdf_is_name(token, "XRef");
+		place->holds_objects |= lc_pdf_is_name(token, "First");
+		place->flate_filters += is_flate_name(token);
+		place->filters += is_flate_name(token) || is_filter_name(token);
+		place->has_parameters |=
+			lc_pdf_is_name(token, "DecodeParms") || lc_pdf_is_name(token, "DP");
 	}
-	place->looked_at = scanner.at - at;
 }
 
 /*
- * Moves past a value as libqpdf reads it, which minds no keyword and no bracket of the other kind, and notes
- * the objects that it refers to.
+ * Moves past a value as libqpdf reads it, which minds no keyword and no bracket of the other kind. Notes the
+ * objects that it refers to, and what its entries say unless "place" is NULL.
  */
 static void
-skip_value(LcSurvey *survey, LcScanner *scanner)
+skip_value(LcSurvey *survey, LcScanner *scanner, Place *place)
 {
 	char open[MAX_DEPTH];
 	int depth = 0;
 	int64 last[2] = {-1, -1};
+	LcToken key = {LC_TOKEN_END, NULL, 0};
 
 	do
 	{
@@ -229,6 +203,8 @@ skip_value(LcSurvey *survey, LcScanner *scanner)
 
 		if (token.kind == LC_TOKEN_END || token.kind == LC_TOKEN_BROKEN)
 			return;
+		if (place != NULL)
+			note_token(place, &key, &token, last);
 		if (lc_pdf_is_keyword(&token, "R") && last[0] > 0 && last[0] <= INT_MAX)
 			survey->references = lappend_int(survey->references, (int) last[0]);
 		last[0] = last[1];
@@ -248,13 +224,32 @@ skip_value(LcSurvey *survey, LcScanner *scanner)
 	} while (depth > 0);
 }
 
+/* Looks at what follows an "obj": a value, and the keyword if it is a stream. */
+static void
+look_at_place(LcSurvey *survey, Place *place, const char *at, const char *end)
+{
+	LcScanner scanner = {at, end};
+	LcToken token;
+
+	memset(place, 0, sizeof(*place));
+	place->count = place->first = -1;
+	skip_value(survey, &scanner, place);
+	token = lc_pdf_next(&scanner);
+	place->looked_at = scanner.at - at;
+	if (token.kind == LC_TOKEN_KEYWORD && token.length >= 6 && memcmp(token.start, "stream", 6) == 0)
+	{
+		place->is_stream = true;
+		place->data = after_keyword(token.start + 6, end);
+	}
+}
+
 /* How many bytes it takes to read the value here. */
 static Size
 value_length(LcSurvey *survey, const char *at, const char *end)
 {
 	LcScanner scanner = {at, end};
 
-	skip_value(survey, &scanner);
+	skip_value(survey, &scanner, NULL);
 	return scanner.at - at;
 }
 
@@ -274,8 +269,13 @@ look_into_container(LcSurvey *survey, const char *data, Size length, int64 count
 		LcToken place = lc_pdf_next(&scanner);
 		int64 at = whole_number(&place);
 
-		if (number.kind != LC_TOKEN_NUMBER || at < 0)
+		if (number.kind != LC_TOKEN_NUMBER || place.kind != LC_TOKEN_NUMBER)
 			break;
+		if (at < 0)
+		{
+			survey->refusal = "Its objects are stored in an unusual way.";
+			return;
+		}
 		if (at + first >= (int64) length)
 			continue;
 		looked_at += value_length(survey, data + first + at, end);
@@ -316,17 +316,21 @@ lc_survey_container(LcSurvey *survey, const char *data, Size length, bool compre
 static void
 look_at_container(LcSurvey *survey, const Place *place, const char *end)
 {
-	bool holds_objects = place->first >= 0;
+	const char *data = place->data;
+
+	/* Compressed data (RFC 1950, 2.2) never start with white space, but it may stand before them. */
+	while (place->filters > 0 && data < end && strchr(" \t\r\n\f\v", *data) != NULL)
+		data++;
 
 	if (place->filters > 1 || place->filter_elsewhere)
 		survey->refusal = "Its objects are compressed twice.";
-	else if (place->filters != place->flate_filters || place->says_twice ||
-			 (holds_objects && place->has_parameters))
-		survey->refusal = "Its objects are compressed in an unusual way.";
-	else if (holds_objects || place->filters > 0)
-		lc_survey_container(survey, place->data, end - place->data, place->filters > 0,
-							place->count, Max(place->first, 0));
-	if (holds_objects)
+	else if (place->filters != place->flate_filters || place->unclear ||
+			 (place->holds_objects && (place->has_parameters || place->count < 0 || place->first < 0)))
+		survey->refusal = "Its objects are stored in an unusual way.";
+	else if (place->holds_objects || place->filters > 0)
+		lc_survey_container(survey, data, end - data, place->filters > 0, place->count,
+							Max(place->first, 0));
+	if (place->holds_objects)
 		survey->containers = lappend_int(survey->containers, (int) Min(place->number, INT_MAX));
 }
 
@@ -481,10 +485,10 @@ lc_survey(LcSurvey *survey, const uint8 *bytes, Size length)
 			continue;
 		}
 		lc_guard_check();
-		look_at_place(&place, at + 3, end);
+		look_at_place(survey, &place, at + 3, end);
 		place.number = number_before(data, at);
 		places++;
-		is_container = place.is_stream && (place.first >= 0 || place.is_table);
+		is_container = place.is_stream && (place.holds_objects || place.is_table);
 		if (is_container)
 			look_at_container(survey, &place, end);
 		if (is_container && (place.references > 0 || place.length_in != 0))
@@ -502,7 +506,7 @@ lc_survey(LcSurvey *survey, const uint8 *bytes, Size length)
 			lengths = lappend_int(lengths, (int) Min(Max(place.length_in, 0), INT_MAX));
 			tangled |= place.number == 0;
 		}
-		looked_at += place.looked_at + value_length(survey, at + 3, end);
+		looked_at += place.looked_at;
 		if (looked_at > MAX_OVERLAP * length + 65536)
 			survey->refusal = "Its objects overlap.";
 		at += 3;

@@ -468,6 +468,22 @@ sub hostile
 			page("$box /Resources << /Font 10 0 R >>", $picture,
 				[ '/Type /ObjStm /N 50000 /First ' . length($inner) . ' /Filter /FlateDecode', $data ]),
 			'overlap' ];
+
+		# The same, said in ways that a reader understands, but a quick look may not.
+		my %said = (
+			'with words between' => "/First " . length($inner) . " obj endobj stream /N 50000",
+			'with a number elsewhere' => '/First ' . length($inner) . ' /N 7 0 R',
+			'with a long number' => '/First ' . length($inner) . ' /N 0000000000000000000000050000',
+			'with a number too large' => '/First ' . length($inner) . ' /N 99999999999999999999',
+			'with a negative number' => '/First -1 /N 50000');
+
+		for my $how (sort keys %said)
+		{
+			$pdf{"objects at the same place, $how"} = [
+				page("$box /Resources << /Font 10 0 R >>", $picture,
+					[ "/Type /ObjStm $said{$how} /Filter /FlateDecode /Length " . length($data), $data ], '50000'),
+				$how eq 'with words between' || $how eq 'with a long number' ? 'overlap' : 'in an unusual way' ];
+		}
 	}
 
 	# Without a table, and so that looking for the objects would take minutes or hours.
