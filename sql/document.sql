@@ -28,9 +28,9 @@ Options:
     max_width: the width that the text may take (default: what leaves a twelfth of the page's width free at the edges, or half of the way there if that is less); a text that fits neither shrunk nor wrapped is an error
     font: slug of a font asset ("SLUG#2" is a font of a collection, counted from 0; without a number, the first), {"slug": "SLUG", "wght": 600} for a variable font with its axes set, name of a built-in font (Helvetica, Times-Roman, Courier and their bold and italic kinds), or a list of these, tried in turn (default Helvetica)
     color: of the text (default #000)
-    char_space: added between characters (default 0)
+    char_space: added between characters (default 0), not in connected scripts such as Arabic and Devanagari; switches ligatures off
     uppercase: true or false (default), by the rules of locale
-    line_height: distance of lines, in sizes of the font (default 1.1)
+    line_height: distance of lines, in sizes of the font, whatever its own metrics (default 1.1)
     direction: auto (default, by the first letter), ltr or rtl
   defaults: any of those keys but text and y, for every text; a text's own keys win over defaults, which win over the standard texts
   images: list of {"slug", "x", "y", "width", "height", "alt"}: PNG and JPEG assets, by their bottom left corner; without width or height the proportions stay, without both an image has 72 pixels an inch; alt is read out in its place, with placeholders (default: the description of the asset, else its slug), empty for decoration

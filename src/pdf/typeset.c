@@ -179,14 +179,17 @@ lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style, uint32 char
 	StringInfoData names;
 	unsigned char utf8[8] = { 0 };
 	bool printable = character >= ' ' && (character < 0x7f || character > 0x9f);
-	bool several;
-	int font;
+	int named = list_length(style->fonts);
 	int i;
 
 	initStringInfo(&names);
-	for (i = 0; (font = candidate(typesetter, style, i)) >= 0; i++)
-		appendStringInfo(&names, "%s\"%s\"", i == 0 ? "" : ", ", typesetter->fonts[font].name);
-	several = i > 1;
+	for (i = 0; i < named; i++)
+		appendStringInfo(&names, "%s\"%s\"", i == 0 ? "" : ", ",
+						 ((const LcFontRef *) list_nth(style->fonts, i))->name);
+	read_fallbacks(typesetter);
+	if (typesetter->fallback_count > 0)
+		appendStringInfo(&names, " and the %d of learning_credentials.fallback_fonts",
+						 typesetter->fallback_count);
 	unicode_to_utf8(character, utf8);
 	if (!printable)
 		ereport(ERROR,
@@ -196,7 +199,7 @@ lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style, uint32 char
 	ereport(ERROR,
 			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 			 errmsg("%s: the %s %s cannot show the character \"%s\" (U+%04X)", style->path,
-					several ? "fonts" : "font", names.data, (char *) utf8, character),
+					named + typesetter->fallback_count > 1 ? "fonts" : "font", names.data, (char *) utf8, character),
 			 errhint("Store a font that has it as an asset and name it in \"font\", or in the setting learning_credentials.fallback_fonts.")));
 }
 

@@ -393,4 +393,38 @@ INSERT INTO learning_credentials.lms_course_completion (course_key, user_id, per
 VALUES (:'navigation', :nino, 1, '2026-06-12 15:30 UTC'),
        (:'statistics', :maria, 1, '2026-06-13 08:10 UTC');
 
+-- Learners whose names are in the scripts of the world, and who were diligent. Georgian is the one above.
+COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
+2001	anh.tuyet.nguyen	Nguyễn Thị Ánh Tuyết
+2002	olajumoke.adesola	Ọlájùmọ̀kẹ́ Adéṣọlá
+2003	alexandros.megas	Ἀλέξανδρος ὁ Ἀθηναῖος
+2004	aleksandra.shcherbakova	Александра Щербакова
+2005	aram.khachatryan	Արամ Խաչատրյան
+2006	shlomit.alon	שְׁלוֹמִית אַלּוֹן
+2007	mohammed.abdulrahman	محمد عبد الرحمن
+2008	parisa.tehrani	پریسا تهرانی
+2009	iqbal.chaudhry	محمد اقبال چودھری
+2010	ahmed.manik	އަހުމަދު މަނިކު
+2011	shrimati.kshatriya	श्रीमती क्षत्रिय
+2012	rabindranath.thakur	রবীন্দ্রনাথ ঠাকুর
+2013	mohini.shah	મોહિની શાહ
+2014	subramania.bharathi	சுப்பிரமணிய பாரதி
+2015	srinivasa.raju	శ్రీనివాస రాజు
+2016	sri.perera	ශ්‍රියානි පෙරේරා
+2017	somchai.jaidee	สมชาย ใจดี
+2018	sok.channa	សុខ ចាន់ណា
+2019	aung.sankyi	အောင်ဆန်းကြည်
+2020	tenzin.gyatso	བསྟན་འཛིན་རྒྱ་མཚོ
+2021	haile.selassie	ኃይለ ሥላሴ ተፈሪ
+2022	zhang.wei	张伟
+2023	chang.wei	張偉
+2024	hanako.yamada	山田 花子
+2025	minsu.kim	김민수
+2026	mohammed.smith	Dr. محمد ٤٢ علي Smith
+\.
+INSERT INTO learning_credentials.lms_enrollment (context_key, user_id)
+SELECT :'navigation', id FROM learning_credentials.lms_user WHERE id > 2000;
+INSERT INTO learning_credentials.lms_course_completion (course_key, user_id, percent, updated_at)
+SELECT :'navigation', id, 1, '2026-06-12 16:00 UTC' FROM learning_credentials.lms_user WHERE id > 2000;
+
 ANALYZE;

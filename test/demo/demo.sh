@@ -6,6 +6,16 @@ set -euo pipefail
 
 fonts=(eb-garamond=EBGaramond12-Regular.ttf eb-garamond-italic=EBGaramond12-Italic.ttf
     noto-serif-georgian=NotoSerifGeorgian-Regular.ttf)
+# What shows names that those do not: tried last, for every credential type.
+fallback_fonts=(noto-serif=NotoSerif-Regular.ttf noto-naskh-arabic=NotoNaskhArabic-Regular.ttf
+    noto-serif-hebrew=NotoSerifHebrew-Regular.ttf noto-serif-armenian=NotoSerifArmenian-Regular.ttf
+    noto-sans-thaana=NotoSansThaana-Regular.ttf noto-serif-devanagari=NotoSerifDevanagari-Regular.ttf
+    noto-serif-bengali=NotoSerifBengali-Regular.ttf noto-serif-gujarati=NotoSerifGujarati-Regular.ttf
+    noto-serif-tamil=NotoSerifTamil-Regular.ttf noto-serif-telugu=NotoSerifTelugu-Regular.ttf
+    noto-serif-sinhala=NotoSerifSinhala-Regular.ttf noto-serif-thai=NotoSerifThai-Regular.ttf
+    noto-serif-khmer=NotoSerifKhmer-Regular.ttf noto-serif-myanmar=NotoSerifMyanmar-Regular.ttf
+    noto-serif-tibetan=NotoSerifTibetan-Regular.ttf noto-serif-ethiopic=NotoSerifEthiopic-Regular.ttf
+    noto-serif-cjk=NotoSerifCJK-Regular.ttc)
 templates=(certificate-a4 certificate-letter pathway-a4)
 
 # sql ROLE [ARGUMENT...]: psql in the demo's database
@@ -53,6 +63,23 @@ save_pictures() {
     done
 }
 
+# save_contact_sheet: one certificate for each script as OUT/scripts.png
+save_contact_sheet() {
+    local username pictures=()
+    mkdir "$OUT/small"
+    while read -r username; do
+        pdftoppm -r 50 -singlefile "$OUT/pdf/completion/$username-nav101.pdf" "$OUT/small/$username"
+        pictures+=("$OUT/small/$username.ppm")
+    done < <(sql registrar --no-align --tuples-only <<'SQL'
+SELECT username FROM learning_credentials.lms_user
+ WHERE id > 2000 OR username = 'nino.beridze'
+ ORDER BY CASE username WHEN 'nino.beridze' THEN 2005.5 ELSE id END
+SQL
+    )
+    perl test/demo/contact_sheet.pl 4 "$OUT/scripts.png" "${pictures[@]}"
+    rm -r "$OUT/small"
+}
+
 build_extension
 start_server
 createdb --encoding=UTF8 demo
@@ -69,14 +96,19 @@ sql postgres --file=test/demo/course_data.sql
 for template in "${templates[@]}"; do
     add_asset "$template" "$PWD/test/demo/$template.pdf"
 done
-for font in "${fonts[@]}"; do
+for font in "${fonts[@]}" "${fallback_fonts[@]}"; do
     add_asset "${font%%=*}" "$(find /usr/share/fonts -name "${font#*=}" | head -n 1)"
 done
+# Of the collection of Noto Serif CJK, the forms of mainland China: number 2.
+sql postgres --set=fonts="$(IFS=,; names=("${fallback_fonts[@]%%=*}"); echo "${names[*]/%cjk/cjk#2}")" <<'SQL'
+ALTER DATABASE demo SET learning_credentials.fallback_fonts = :'fonts';
+SQL
 sql registrar --file=test/demo/definitions.sql
 
 sql postgres --file=test/demo/story.sql 2>&1 | tee "$OUT/account.txt"
 save_documents
 save_pictures
+save_contact_sheet
 
 scanned=$(find "$OUT/png" -name 'pathway-*' | sort | head -n 1)
 link=$(zbarimg --nodbus --quiet --raw "$scanned")

@@ -3,12 +3,14 @@
 use strict;
 use warnings;
 
+use Encode qw(decode);
 use File::Find;
 use FindBin;
 use JSON::PP qw(encode_json);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Unicode::Normalize qw(NFC);
 
 use lib "$FindBin::RealBin/lib";
 use Document qw(literal store_file document preview error_of check fonts text words);
@@ -211,6 +213,18 @@ my $sentence = page('שלום', [ 'noto', 'hebrew' ], text => 'To {name} 42', di
 cmp_ok(difference(picture($sentence), picture(page('שלום', [ 'noto', 'hebrew' ], text => "To \x{2068}{name}\x{2069} 42", direction => 'ltr'))), '<', 0.01, 'values are isolated');
 my %at = map { $_->{text} => $_->{left} } words($sentence);
 cmp_ok($at{42}, '>', $at{To} + 60, '... what follows stands behind');
+
+# ------------------------------------------------------------ upper case
+for my $case ([ 'el', 'Άννα Παπαδοπούλου', 'ΑΝΝΑ ΠΑΠΑΔΟΠΟΥΛΟΥ' ], [ 'tr', 'Işıl ibrahim', 'IŞIL İBRAHİM' ], [ 'de', 'Straße', 'STRASSE' ],
+	[ 'nl', 'ijsbrand', 'IJSBRAND' ], [ 'lt', "i\xcc\x87\xcc\x81", "I\xcc\x81" ])
+{
+	my ($locale, $name, $upper) = @$case;
+
+	is(NFC(decode('UTF-8', text(page($name, 'noto', locale => $locale, uppercase => \1)))), NFC(decode('UTF-8', $upper)), "upper case, $locale");
+}
+
+# A language of which ICU has no dates: they are in English, whatever the server's own language is.
+is(text(page('ދިވެހި', [ 'noto' ], text => '{issue_date}', locale => 'dv')) =~ /^[A-Z][a-z]+ \d+, \d{4}$/ ? 'English' : 'other', 'English', 'dates of Dhivehi');
 
 # ------------------------------------------------------------ what no font shows
 is(error_of($node, options([ 'noto', 'naskh' ]), user_full_name => 'Ada 骨直'), '22P05: text_elements.name: the fonts "noto", "naskh" cannot show the character "骨" (U+9AA8)', 'the first character without a glyph is named');
