@@ -33,8 +33,7 @@ extern char *lc_text_upper(const char *text, const char *locale);
 
 /*
  * The time as a date, palloc'd, in English if ICU has no dates in the language. Raises 22008 for infinite
- * times. The formatter of the last call is kept,
- * so that calls with the same last three arguments are cheap.
+ * times. The formatter of the last call is kept, so that calls with the same last three arguments are cheap.
  */
 extern char *lc_format_date(TimestampTz time, const char *date_format, const char *locale,
 							const char *time_zone);

@@ -1,4 +1,4 @@
--- The facts that an LMS would hold: 300 learners, two courses, a Learning Path. The people are invented.
+-- The facts that an LMS would hold: 326 learners, two courses, a Learning Path. The people are invented.
 -- Everything else follows from their numbers, so that each run of the demo tells the same story.
 
 COPY learning_credentials.lms_user (id, username, full_name) FROM stdin;
