@@ -136,6 +136,73 @@ lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int count, LcFontC
 	MemoryContextDelete(context);
 }
 
+static unsigned
+read_short(const char *data)
+{
+	return (unsigned) (uint8) data[0] << 8 | (uint8) data[1];
+}
+
+/* Does a composite glyph consist of whole components that the font has (OpenType specification, glyf)? */
+static bool
+composite_is_sound(const char *data, unsigned length, unsigned glyphs)
+{
+	unsigned at = 10;			/* after the header */
+	unsigned flags;
+
+	do
+	{
+		if (at + 4 > length || read_short(data + at + 2) >= glyphs)
+			return false;
+		flags = read_short(data + at);
+		at += 4 + (flags & 0x0001 ? 4 : 2) + (flags & 0x0008 ? 2 : flags & 0x0040 ? 4 : flags & 0x0080 ? 8 : 0);
+	} while (flags & 0x0020);
+	if (flags & 0x0100)
+		at = at + 2 <= length ? at + 2 + read_short(data + at) : length + 1;
+	return at <= length;
+}
+
+/*
+ * Are all outlines readable where the axes are set so? HarfBuzz 6 frees memory that is not its own when one is
+ * not while it makes an instance, which ends the process. No palloc here: the handles are ours for a moment.
+ */
+static bool
+outlines_are_sound(hb_face_t *outlines, const hb_variation_t *values, int count)
+{
+	hb_font_t *font = hb_font_create(outlines);
+	hb_blob_t *head = hb_face_reference_table(outlines, HB_TAG('h', 'e', 'a', 'd'));
+	hb_blob_t *loca = hb_face_reference_table(outlines, HB_TAG('l', 'o', 'c', 'a'));
+	hb_blob_t *glyf = hb_face_reference_table(outlines, HB_TAG('g', 'l', 'y', 'f'));
+	const char *offsets = hb_blob_get_data(loca, NULL);
+	const char *data = hb_blob_get_data(glyf, NULL);
+	unsigned size = hb_blob_get_length(head) >= 54 && hb_blob_get_data(head, NULL)[51] != 0 ? 4 : 2;
+	unsigned glyphs = hb_face_get_glyph_count(outlines);
+	bool sound = hb_blob_get_length(loca) / size > glyphs;
+
+	hb_font_set_variations(font, values, count);
+	for (unsigned i = 0; sound && i < glyphs; i++)
+	{
+		hb_glyph_extents_t ink;
+		unsigned place[2];
+
+		for (int end = 0; end < 2; end++)
+		{
+			const char *offset = offsets + (i + end) * size;
+
+			place[end] = size == 2 ? read_short(offset) * 2
+				: read_short(offset) << 16 | read_short(offset + 2);
+		}
+		sound = place[0] <= place[1] && place[1] <= hb_blob_get_length(glyf) &&
+			hb_font_get_glyph_extents(font, i, &ink);
+		if (sound && place[1] - place[0] >= 10 && (data[place[0]] & 0x80) != 0)
+			sound = composite_is_sound(data + place[0], place[1] - place[0], glyphs);
+	}
+	hb_blob_destroy(glyf);
+	hb_blob_destroy(loca);
+	hb_blob_destroy(head);
+	hb_font_destroy(font);
+	return sound;
+}
+
 void
 lc_font_make_instance(LcFont *font, const LcFontRef *ref)
 {
@@ -166,6 +233,8 @@ lc_font_make_instance(LcFont *font, const LcFontRef *ref)
 				 ref->axes[i].value, ref->axes[i].tag);
 	}
 	lc_guard_check();
+	if (!outlines_are_sound(font->outlines, values, ref->axis_count))
+		cut_failed(font);
 	owner->plan = hb_subset_plan_create_or_fail(font->outlines, owner->input);
 	if (owner->plan != NULL)
 		owner->face = hb_subset_plan_execute_or_fail(owner->plan);
