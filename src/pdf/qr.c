@@ -36,18 +36,31 @@ code_release(void *argument)
 	owner->code = NULL;
 }
 
-/* Appends a whole number from 0 to 999 and a space. There are a thousand a code: printf() would take longest. */
-static void
-append_whole(StringInfo content, int number)
+/* Writes a whole number from 0 to 999 and a space, and returns where they end. */
+static char *
+write_whole(char *to, int number)
 {
-	char digits[4];
-	int at = lengthof(digits);
+	if (number >= 100)
+		*to++ = (char) ('0' + number / 100);
+	if (number >= 10)
+		*to++ = (char) ('0' + number / 10 % 10);
+	*to++ = (char) ('0' + number % 10);
+	*to++ = ' ';
+	return to;
+}
 
-	digits[--at] = ' ';
-	do
-		digits[--at] = (char) ('0' + number % 10);
-	while ((number /= 10) > 0);
-	appendBinaryStringInfo(content, digits + at, lengthof(digits) - at);
+/* Appends a rectangle (ISO 32000-1, 8.5.2.1). A code has hundreds: printf() would take longer than encoding. */
+static void
+append_rectangle(StringInfo content, int left, int bottom, int width, int height)
+{
+	char text[4 * 4 + 3];
+	char *to = write_whole(text, left);
+
+	to = write_whole(to, bottom);
+	to = write_whole(to, width);
+	to = write_whole(to, height);
+	memcpy(to, "re\n", 3);
+	appendBinaryStringInfo(content, text, (int) (to + 3 - text));
 }
 
 /*
@@ -94,11 +107,7 @@ append_rectangles(StringInfo content, const QRcode *code)
 						break;
 					done[below * width + start] = true;
 				}
-				append_whole(content, start);
-				append_whole(content, width - below);
-				append_whole(content, end - start);
-				append_whole(content, below - row);
-				appendStringInfoString(content, "re\n");
+				append_rectangle(content, start, width - below, end - start, below - row);
 			}
 			start = end;
 		}
