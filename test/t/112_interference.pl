@@ -85,7 +85,7 @@ cmp_ok(count_of($node, 'campus', "configuration_id = $configuration AND status =
 settled($node, 'campus', 'role dropped');
 ($status, $out, $error) = finish_sql(start_sql($node, 'campus', call($configuration)));
 like($error, qr/42501: permission denied to run as role "author"\nDETAIL:  The role does not exist/, 'role dropped: another CALL says so');
-sql("UPDATE learning_credentials.credential_configuration SET run_as = 'postgres', enabled = false WHERE id = $configuration");
+sql("UPDATE learning_credentials.credential_configuration SET run_as = current_user, enabled = false WHERE id = $configuration");
 sql("UPDATE learning_credentials.credential SET retry_at = now() WHERE configuration_id = $configuration AND status = 'error'");
 sql(call($configuration));
 is(statuses($configuration), "available $users", 'role dropped: with another role the rest is issued');
