@@ -142,6 +142,11 @@ fuzz:
 print-%:
 	@echo $($*)
 
+# ---- layout ----------------------------------------------------------------------------------
+.PHONY: format
+format:
+	clang-format -i src/*.[ch] src/pdf/*.[ch] test/fuzz/*.[ch]
+
 # ---- the usual targets -----------------------------------------------------------------------
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)

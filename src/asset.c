@@ -93,7 +93,7 @@ lc_asset_kind_name(LcAssetKind kind)
 		case LC_ASSET_IMAGE:
 			return "image";
 	}
-	return NULL;				/* not reached */
+	return NULL; /* not reached */
 }
 
 /* Checks a template, and warns of one that had to be repaired or makes large documents. */
@@ -115,12 +115,15 @@ check_template(const char *slug, const uint8 *data, Size length)
 	{
 		double on_disk = (double) added * BLCKSZ / (4 * TOAST_MAX_CHUNK_SIZE);
 
-		ereport(WARNING,
-				(errmsg("PDF template \"%s\" is large: %zu kB", slug, length / 1024),
-				 errdetail("Each document contains the %zu kB that its first page needs: 100,000 credentials take %.0f MB on disk.",
-						   added / 1024 + 1, on_disk * 100000 / (1024 * 1024)),
-				 added > LARGE_TEMPLATE
-				 ? errhint("Images of fewer pixels make it smaller, and fonts cut to the characters that it shows.")
+		ereport(
+			WARNING,
+			(errmsg("PDF template \"%s\" is large: %zu kB", slug, length / 1024),
+			 errdetail(
+				 "Each document contains the %zu kB that its first page needs: 100,000 credentials take %.0f MB on disk.",
+				 added / 1024 + 1, on_disk * 100000 / (1024 * 1024)),
+			 added > LARGE_TEMPLATE
+				 ? errhint(
+					   "Images of fewer pixels make it smaller, and fonts cut to the characters that it shows.")
 				 : errhint("Save its first page as a file of its own.")));
 	}
 }
@@ -137,7 +140,8 @@ check_content(const char *slug, const uint8 *data, Size length)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("asset \"%s\" is neither a PDF, a font nor an image", slug),
-				 errdetail("Its first bytes are of no PDF, TrueType or OpenType font, PNG or JPEG file.")));
+				 errdetail(
+					 "Its first bytes are of no PDF, TrueType or OpenType font, PNG or JPEG file.")));
 	switch (type->kind)
 	{
 		case LC_ASSET_TEMPLATE:
@@ -220,13 +224,14 @@ lc_check_asset(PG_FUNCTION_ARGS)
 	content = SPI_getbinval(tuple, desc, SPI_fnumber(desc, "content"), &isnull);
 	if (updating && !isnull)
 	{
-		Datum stored = SPI_getbinval(trigdata->tg_trigtuple, desc, SPI_fnumber(desc, "content"), &isnull);
+		Datum stored =
+			SPI_getbinval(trigdata->tg_trigtuple, desc, SPI_fnumber(desc, "content"), &isnull);
 
 		if (datum_image_eq(stored, content, false, -1))
 			return PointerGetDatum(tuple);
 	}
 	slug = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "slug"));
-	if (!isnull && slug != NULL)	/* else the NOT NULL constraint speaks */
+	if (!isnull && slug != NULL) /* else the NOT NULL constraint speaks */
 	{
 		bytea *bytes = DatumGetByteaPP(content);
 		ErrorContextCallback callback = { error_context_stack, asset_context, slug };
@@ -242,8 +247,9 @@ LcAsset *
 lc_asset_lookup(const char *slug)
 {
 	static LcStatement select = {
-		.sql = "SELECT media_type, sha256, description FROM learning_credentials.credential_asset WHERE slug = $1",
-		.types = { TEXTOID }
+		.sql =
+			"SELECT media_type, sha256, description FROM learning_credentials.credential_asset WHERE slug = $1",
+		.types = { TEXTOID },
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	LcAsset *asset = NULL;
@@ -293,8 +299,9 @@ bytea *
 lc_asset_content(const LcAsset *asset)
 {
 	static LcStatement select = {
-		.sql = "SELECT content FROM learning_credentials.credential_asset WHERE slug = $1 AND sha256 = $2",
-		.types = { TEXTOID, BYTEAOID }
+		.sql =
+			"SELECT content FROM learning_credentials.credential_asset WHERE slug = $1 AND sha256 = $2",
+		.types = { TEXTOID, BYTEAOID },
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	bytea *content = NULL;
@@ -322,7 +329,6 @@ lc_asset_content(const LcAsset *asset)
 	if (content == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("asset \"%s\" changed while it was read", asset->slug),
-				 errhint("Try again.")));
+				 errmsg("asset \"%s\" changed while it was read", asset->slug), errhint("Try again.")));
 	return content;
 }

@@ -19,8 +19,8 @@ typedef struct LcAsset
 	char *slug;
 	LcAssetKind kind;
 	char *media_type;
-	char *description;			/* empty: none */
-	uint8 sha256[32];			/* of the content: what caches are keyed by */
+	char *description; /* empty: none */
+	uint8 sha256[32];  /* of the content: what caches are keyed by */
 } LcAsset;
 
 /* The word for a kind in messages: "PDF template", "font", "image". */
@@ -41,4 +41,4 @@ extern LcAsset *lc_asset_find(const char *slug, LcAssetKind kind, const char *pa
 /* The asset's bytes, palloc'd. Needed only when a cache has no entry for its sha256. */
 extern bytea *lc_asset_content(const LcAsset *asset);
 
-#endif							/* LC_ASSET_H */
+#endif /* LC_ASSET_H */

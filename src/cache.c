@@ -23,8 +23,8 @@ typedef struct Hold
 	LcCached *entry;
 } Hold;
 
-static dlist_head entries = DLIST_STATIC_INIT(entries);	/* the last used first */
-static Size total;				/* their bytes */
+static dlist_head entries = DLIST_STATIC_INIT(entries); /* the last used first */
+static Size total;										/* their bytes */
 static Oid asset_relation = InvalidOid;
 
 static void

@@ -20,11 +20,12 @@ typedef struct LcCached
 {
 	LcAssetKind kind;
 	uint8 sha256[32];
-	const char *variant;		/* what else it was made by, such as the number in a collection; NULL: nothing */
-	MemoryContext context;		/* holds the entry */
-	Size bytes;					/* of that context and those below it; kept by cache.c, as what follows */
+	const char
+		*variant; /* what else it was made by, such as the number in a collection; NULL: nothing */
+	MemoryContext context; /* holds the entry */
+	Size bytes;			   /* of that context and those below it; kept by cache.c, as what follows */
 	int holders;
-	bool is_stale;				/* to be dropped when nobody holds it any more */
+	bool is_stale; /* to be dropped when nobody holds it any more */
 	dlist_node node;
 } LcCached;
 
@@ -37,4 +38,4 @@ extern void *lc_cache_get(LcAssetKind kind, const uint8 *sha256, const char *var
  */
 extern void lc_cache_put(LcCached *entry);
 
-#endif							/* LC_CACHE_H */
+#endif /* LC_CACHE_H */

@@ -33,7 +33,7 @@
 
 typedef struct CallableForm
 {
-	const char *role;			/* in messages */
+	const char *role; /* in messages */
 	const char *prefix;
 	const char *signature;
 } CallableForm;
@@ -78,8 +78,7 @@ find_in_schema(Oid schema, const char *name, LcCallableKind kind)
 		result = BYTEAOID;
 	}
 	tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(name),
-							PointerGetDatum(buildoidvector(arguments, count)),
-							ObjectIdGetDatum(schema));
+							PointerGetDatum(buildoidvector(arguments, count)), ObjectIdGetDatum(schema));
 	if (HeapTupleIsValid(tuple))
 	{
 		Form_pg_proc function = (Form_pg_proc) GETSTRUCT(tuple);
@@ -126,7 +125,7 @@ schemas_for(const char *schema)
 		if (OidIsValid(oid))
 			schemas = list_make1_oid(oid);
 	}
-	foreach (cell, schemas)
+	foreach(cell, schemas)
 		if (isAnyTempNamespace(lfirst_oid(cell)))
 			schemas = foreach_delete_current(schemas, cell);
 	return schemas;
@@ -147,7 +146,7 @@ find_callable(const char *text, LcCallableKind kind)
 	ListCell *cell;
 
 	DeconstructQualifiedName(names, &schema, &name);
-	foreach (cell, schemas_for(schema))
+	foreach(cell, schemas_for(schema))
 	{
 		Oid found = find_in_schema(lfirst_oid(cell), name, kind);
 
@@ -167,7 +166,7 @@ find_callable(const char *text, LcCallableKind kind)
 			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 			 errmsg("function \"%s\" has the wrong signature for a %s", text, form->role),
 			 errdetail("The signature is %s.", form->signature)));
-	return InvalidOid;			/* not reached */
+	return InvalidOid; /* not reached */
 }
 
 /* Error 42501 when the role may not execute the function. */
@@ -261,10 +260,11 @@ fetched_rows(const LcConfiguration *configuration, const int64 *user_id, uint64 
 		else
 			row->details = JsonbPGetDatum(DatumGetJsonbP(row->details));
 		if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(row->details)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
-							configuration->retrieval_func, row->user_id)));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
+						configuration->retrieval_func, row->user_id)));
 		(*kept)++;
 	}
 	return rows;

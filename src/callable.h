@@ -38,7 +38,7 @@ typedef struct LcEligibility
 	bool is_eligible;
 	bool since_known;
 	TimestampTz eligible_since;
-	Datum details;				/* jsonb, an object */
+	Datum details; /* jsonb, an object */
 } LcEligibility;
 
 /*
@@ -47,14 +47,13 @@ typedef struct LcEligibility
  * identity. The rows live only during that call.
  */
 typedef void (*LcReceiver)(const LcEligibility *rows, int count, void *argument);
-extern void lc_retrieve(const LcConfiguration *configuration, const int64 *user_id,
-						LcReceiver receive, void *argument);
+extern void lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiver receive,
+						void *argument);
 
 /*
  * Calls a generation function as the configuration's role. "credential" is a row of the table
  * credential; the result is palloc'd in the current context. Errors of the function pass through.
  */
-extern bytea *lc_generate(const LcConfiguration *configuration, FmgrInfo *function,
-						  Datum credential);
+extern bytea *lc_generate(const LcConfiguration *configuration, FmgrInfo *function, Datum credential);
 
-#endif							/* LC_CALLABLE_H */
+#endif /* LC_CALLABLE_H */

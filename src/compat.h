@@ -9,7 +9,7 @@
 #include "utils/acl.h"
 #include "utils/regproc.h"
 #if PG_VERSION_NUM >= 160000
-#include "varatt.h"				/* was part of postgres.h */
+#include "varatt.h" /* was part of postgres.h */
 #endif
 
 /* Before a declaration: it does not return. Version 18 has this in place of pg_attribute_noreturn(). */
@@ -44,4 +44,4 @@
 #define lc_schema_aclcheck(oid, role) pg_namespace_aclcheck(oid, role, ACL_USAGE)
 #endif
 
-#endif							/* LC_COMPAT_H */
+#endif /* LC_COMPAT_H */

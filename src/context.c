@@ -46,8 +46,8 @@ allowed_in_part(pg_wchar c)
 	if (c < 0x80)
 		return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
 			(c != 0 && strchr("-_.~:", (int) c) != NULL);
-	return c > 0xA0 && c != 0x1680 && !(c >= 0x2000 && c <= 0x200F) &&
-		!(c >= 0x2028 && c <= 0x202F) && !(c >= 0x205F && c <= 0x206F) && c != 0x3000 && c != 0xFEFF;
+	return c > 0xA0 && c != 0x1680 && !(c >= 0x2000 && c <= 0x200F) && !(c >= 0x2028 && c <= 0x202F) &&
+		!(c >= 0x205F && c <= 0x206F) && c != 0x3000 && c != 0xFEFF;
 }
 
 LcContextKind
@@ -84,11 +84,13 @@ lc_context_kind(const char *key)
 			continue;
 		}
 		if (!allowed_in_part(utf8_to_unicode((const unsigned char *) p)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the learning context key \"%s\" holds a character that is not allowed, at byte %d",
-							key, (int) (p - key) + 1),
-					 errdetail("A part holds letters, digits, \"-\", \"_\", \".\", \"~\" and \":\".")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg(
+					 "the learning context key \"%s\" holds a character that is not allowed, at byte %d",
+					 key, (int) (p - key) + 1),
+				 errdetail("A part holds letters, digits, \"-\", \"_\", \".\", \"~\" and \":\".")));
 		p += pg_utf_mblen((const unsigned char *) p);
 	}
 	if (parts != kinds[kind].parts)
@@ -127,13 +129,14 @@ lc_user_names(const char *source, const int64 *user_ids, int count)
 	uint64 rows;
 	uint64 row;
 	int i;
-	char *sql = psprintf("SELECT (i.n - 1)::int4,"
-						 "       coalesce(CASE WHEN u.full_name ~ '\\S' THEN u.full_name END,"
-						 "                nullif(btrim(concat_ws(' ', btrim(u.first_name), btrim(u.last_name))), ''),"
-						 "                u.username)"
-						 "  FROM unnest($1) WITH ORDINALITY AS i (id, n)"
-						 "  JOIN %s.lms_user u ON u.id = i.id",
-						 quote_identifier(source));
+	char *sql = psprintf(
+		"SELECT (i.n - 1)::int4,"
+		"       coalesce(CASE WHEN u.full_name ~ '\\S' THEN u.full_name END,"
+		"                nullif(btrim(concat_ws(' ', btrim(u.first_name), btrim(u.last_name))), ''),"
+		"                u.username)"
+		"  FROM unnest($1) WITH ORDINALITY AS i (id, n)"
+		"  JOIN %s.lms_user u ON u.id = i.id",
+		quote_identifier(source));
 
 	for (i = 0; i < count; i++)
 		ids[i] = Int64GetDatum(user_ids[i]);

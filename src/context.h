@@ -27,4 +27,4 @@ extern char *lc_context_name(const char *source, const char *key);
  */
 extern char **lc_user_names(const char *source, const int64 *user_ids, int count);
 
-#endif							/* LC_CONTEXT_H */
+#endif /* LC_CONTEXT_H */

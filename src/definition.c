@@ -35,7 +35,7 @@ PG_FUNCTION_INFO_V1(lc_check_configuration);
 typedef struct Row
 {
 	TupleDesc desc;
-	HeapTuple old_row;			/* NULL: inserted */
+	HeapTuple old_row; /* NULL: inserted */
 	HeapTuple new_row;
 } Row;
 
@@ -109,8 +109,7 @@ check_writer_may_be(const char *role, bool naming, const char *what)
 
 	if (!OidIsValid(role_id))
 	{
-		if (lc_restoring() ||
-			(!naming && has_privs_of_role(GetUserId(), lc_extension_owner())))
+		if (lc_restoring() || (!naming && has_privs_of_role(GetUserId(), lc_extension_owner())))
 			return;
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role \"%s\" does not exist", role),
@@ -136,7 +135,7 @@ check_writer_of_configurations(int64 type_id)
 			   "  FROM learning_credentials.credential_configuration"
 			   " WHERE credential_type_id = $1 GROUP BY run_as ORDER BY run_as",
 		.types = { INT8OID },
-		.latest = true
+		.latest = true,
 	};
 	Datum values[] = { Int64GetDatum(type_id) };
 	LcIdentity before;
@@ -198,7 +197,7 @@ lock_type(int64 type_id)
 {
 	static LcStatement lock = {
 		.sql = "SELECT FROM learning_credentials.credential_type WHERE id = $1 FOR SHARE",
-		.types = { INT8OID }
+		.types = { INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(type_id) };
 	LcIdentity before;
@@ -218,7 +217,7 @@ warn_about_options(int64 type_id, Datum options)
 		.sql = "SELECT retrieval_func, generation_func,"
 			   "       learning_credentials.merge_options(custom_options, $2)"
 			   "  FROM learning_credentials.credential_type WHERE id = $1",
-		.types = { INT8OID, JSONBOID }
+		.types = { INT8OID, JSONBOID },
 	};
 	Datum values[] = { Int64GetDatum(type_id), options };
 	LcIdentity before;
@@ -228,7 +227,7 @@ warn_about_options(int64 type_id, Datum options)
 	lc_spi_connect(false);
 	found = lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
 	lc_act_as_before(&before);
-	if (found)					/* else the foreign key speaks */
+	if (found) /* else the foreign key speaks */
 	{
 		bool isnull;
 		char *retrieval_func = lc_spi_text(0, 1);
@@ -261,10 +260,10 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 						psprintf("The configuration in \"%s\"", key));
 	/* Whose configuration it was, is asked too: else anyone could take it over. */
 	if (row_changes(&row, "run_as"))
-		check_writer_may_be(SPI_getvalue(row.old_row, row.desc, SPI_fnumber(row.desc, "run_as")),
-							false, psprintf("The configuration in \"%s\"", key));
-	if (!lc_restoring() && (row.old_row == NULL || row_changes(&row, "run_as") ||
-							row_changes(&row, "credential_type_id")))
+		check_writer_may_be(SPI_getvalue(row.old_row, row.desc, SPI_fnumber(row.desc, "run_as")), false,
+							psprintf("The configuration in \"%s\"", key));
+	if (!lc_restoring() &&
+		(row.old_row == NULL || row_changes(&row, "run_as") || row_changes(&row, "credential_type_id")))
 		lock_type(DatumGetInt64(type_id));
 	if (!lc_restoring() &&
 		(row.old_row == NULL || row_changes(&row, "custom_options") ||
@@ -277,12 +276,13 @@ LcConfiguration *
 lc_configuration_load(int64 id)
 {
 	static LcStatement select = {
-		.sql = "SELECT c.learning_context_key, c.run_as, t.name, t.retrieval_func, t.generation_func,"
-			   "       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options)"
-			   "  FROM learning_credentials.credential_configuration c"
-			   "  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id"
-			   " WHERE c.id = $1",
-		.types = { INT8OID }
+		.sql =
+			"SELECT c.learning_context_key, c.run_as, t.name, t.retrieval_func, t.generation_func,"
+			"       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options)"
+			"  FROM learning_credentials.credential_configuration c"
+			"  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id"
+			" WHERE c.id = $1",
+		.types = { INT8OID },
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	Datum values[] = { Int64GetDatum(id) };
@@ -330,7 +330,8 @@ lc_configuration_role(const LcConfiguration *configuration)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to run as role \"%s\"", configuration->run_as),
-				 errdetail("The role does not exist. Configuration " INT64_FORMAT " in \"%s\" runs as it.",
+				 errdetail("The role does not exist. Configuration " INT64_FORMAT
+						   " in \"%s\" runs as it.",
 						   configuration->id, configuration->learning_context_key)));
 	return role;
 }

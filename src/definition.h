@@ -14,11 +14,11 @@ typedef struct LcConfiguration
 	char *learning_context_key;
 	char *run_as;
 	char *type_name;
-	char *retrieval_func;		/* schema-qualified and quoted */
-	char *generation_func;		/* the same */
+	char *retrieval_func;  /* schema-qualified and quoted */
+	char *generation_func; /* the same */
 	char *media_type;
-	Jsonb *options;				/* the type's, with the configuration's laid over them */
-	char *source;				/* schema of the LMS facts */
+	Jsonb *options; /* the type's, with the configuration's laid over them */
+	char *source;	/* schema of the LMS facts */
 } LcConfiguration;
 
 /*
@@ -30,4 +30,4 @@ extern LcConfiguration *lc_configuration_load(int64 id);
 /* The role that a configuration runs as; error 42501 when it does not exist (any more). */
 extern Oid lc_configuration_role(const LcConfiguration *configuration);
 
-#endif							/* LC_DEFINITION_H */
+#endif /* LC_DEFINITION_H */

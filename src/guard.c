@@ -95,9 +95,9 @@ lc_guard_check(void)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (guarded != NULL && GetCurrentTimestamp() > deadline)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("%s takes too long to read", guarded),
-						errdetail("Reading it was stopped after %d seconds.", LC_GUARD_SECONDS)));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s takes too long to read", guarded),
+				 errdetail("Reading it was stopped after %d seconds.", LC_GUARD_SECONDS)));
 }
 
 void
@@ -106,7 +106,7 @@ lc_guard_memory_error(void)
 	const char *what = guarded != NULL ? guarded : "file";
 
 	guarded = NULL;
-	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("%s needs too much memory to read", what),
-					errdetail("The limit is %d kB (learning_credentials.parse_memory).", lc_parse_memory)));
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s needs too much memory to read", what),
+			 errdetail("The limit is %d kB (learning_credentials.parse_memory).", lc_parse_memory)));
 }

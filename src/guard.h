@@ -29,4 +29,4 @@ extern void lc_guard_check(void);
 /* Raises 54000: "what" needs more memory than the guard allows. For work() whose library said so. */
 pg_noreturn extern void lc_guard_memory_error(void);
 
-#endif							/* LC_GUARD_H */
+#endif /* LC_GUARD_H */

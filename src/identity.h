@@ -51,4 +51,4 @@ extern Jsonb *lc_actor(void);
  */
 extern bool lc_restoring(void);
 
-#endif							/* LC_IDENTITY_H */
+#endif /* LC_IDENTITY_H */

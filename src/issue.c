@@ -47,14 +47,14 @@
 /* A credential that was claimed, and what became of it. */
 typedef struct Claimed
 {
-	Datum row;					/* of type credential, as it was claimed */
+	Datum row; /* of type credential, as it was claimed */
 	pg_uuid_t *uuid;
-	pg_uuid_t *supersedes;		/* NULL: it is no replacement */
-	bool waits;					/* what it replaces is in another session's hands */
+	pg_uuid_t *supersedes; /* NULL: it is no replacement */
+	bool waits;			   /* what it replaces is in another session's hands */
 	int64 user_id;
 	int attempts;
 	char *name;
-	bytea *document;			/* NULL: failed */
+	bytea *document; /* NULL: failed */
 	char *error;
 } Claimed;
 
@@ -67,8 +67,8 @@ typedef struct Batch
 	char *context_name;
 	TimestampTz issue_date;
 	FmgrInfo function;
-	MemoryContext context;		/* of the batch */
-	MemoryContext scratch;		/* of one document */
+	MemoryContext context; /* of the batch */
+	MemoryContext scratch; /* of one document */
 	Claimed *current;
 } Batch;
 
@@ -127,15 +127,16 @@ static void
 hold_superseded(Batch *batch)
 {
 	static LcStatement hold = {
-		.sql = "WITH held AS ("
-			   "    SELECT uuid FROM learning_credentials.credential"
-			   "     WHERE uuid = ANY ($1) AND status = 'available' FOR NO KEY UPDATE SKIP LOCKED)"
-			   " SELECT s.uuid, o.uuid IS NOT NULL"
-			   "   FROM unnest($1) AS s (uuid)"
-			   "   LEFT JOIN learning_credentials.credential o ON o.uuid = s.uuid AND o.status = 'available'"
-			   "  WHERE NOT EXISTS (SELECT FROM held WHERE held.uuid = s.uuid)",
+		.sql =
+			"WITH held AS ("
+			"    SELECT uuid FROM learning_credentials.credential"
+			"     WHERE uuid = ANY ($1) AND status = 'available' FOR NO KEY UPDATE SKIP LOCKED)"
+			" SELECT s.uuid, o.uuid IS NOT NULL"
+			"   FROM unnest($1) AS s (uuid)"
+			"   LEFT JOIN learning_credentials.credential o ON o.uuid = s.uuid AND o.status = 'available'"
+			"  WHERE NOT EXISTS (SELECT FROM held WHERE held.uuid = s.uuid)",
 		.types = { UUIDARRAYOID },
-		.custom = true
+		.custom = true,
 	};
 	Datum *uuids = palloc(sizeof(Datum) * batch->count);
 	Datum values[1];
@@ -230,8 +231,9 @@ row_with_snapshot(const Batch *batch, const Claimed *item)
 	values[1] = CStringGetTextDatum(item->name);
 	values[2] = CStringGetTextDatum(batch->context_name);
 	values[3] = TimestampTzGetDatum(batch->issue_date);
-	row = heap_copy_tuple_as_datum(
-		heap_modify_tuple_by_cols(&tuple, desc, lengthof(columns), numbers, values, nulls), desc);
+	row = heap_copy_tuple_as_datum(heap_modify_tuple_by_cols(&tuple, desc, lengthof(columns), numbers,
+															 values, nulls),
+								   desc);
 	ReleaseTupleDesc(desc);
 	return row;
 }
@@ -295,7 +297,7 @@ store_documents(const Batch *batch)
 		.sql = "INSERT INTO learning_credentials.document (credential_uuid, content, media_type)"
 			   " SELECT u, c, $3 FROM unnest($1, $2) AS made (u, c)",
 		.types = { UUIDARRAYOID, BYTEAARRAYOID, TEXTOID },
-		.custom = true
+		.custom = true,
 	};
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential c"
@@ -304,7 +306,7 @@ store_documents(const Batch *batch)
 			   "  FROM unnest($1, $2) AS made (uuid, name)"
 			   " WHERE c.uuid = made.uuid",
 		.types = { UUIDARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID },
-		.custom = true
+		.custom = true,
 	};
 	Datum *uuids = palloc(sizeof(Datum) * batch->count);
 	Datum *contents = palloc(sizeof(Datum) * batch->count);
@@ -355,13 +357,14 @@ static void
 store_errors(const Batch *batch)
 {
 	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.credential c"
-			   "   SET status = 'error', attempts = c.attempts + 1, error_message = failed.message,"
-			   "       retry_at = failed.retry_at, user_full_name = failed.name, learning_context_name = $5"
-			   "  FROM unnest($1, $2, $3, $4) AS failed (uuid, message, retry_at, name)"
-			   " WHERE c.uuid = failed.uuid",
+		.sql =
+			"UPDATE learning_credentials.credential c"
+			"   SET status = 'error', attempts = c.attempts + 1, error_message = failed.message,"
+			"       retry_at = failed.retry_at, user_full_name = failed.name, learning_context_name = $5"
+			"  FROM unnest($1, $2, $3, $4) AS failed (uuid, message, retry_at, name)"
+			" WHERE c.uuid = failed.uuid",
 		.types = { UUIDARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TEXTOID },
-		.custom = true
+		.custom = true,
 	};
 	Datum *uuids = palloc(sizeof(Datum) * batch->count);
 	Datum *messages = palloc(sizeof(Datum) * batch->count);
@@ -407,19 +410,19 @@ store_errors(const Batch *batch)
 static void
 claim(Batch *batch, int64 run_id, const pg_uuid_t *after, int limit)
 {
-#define CLAIMED                                                                                    \
-	"SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes"                                        \
+#define CLAIMED                                             \
+	"SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes" \
 	"  FROM learning_credentials.credential c"
 	static LcStatement of_run = {
 		.sql = CLAIMED " WHERE c.run_id = $1 AND c.uuid > $2 AND c.status = 'generating'"
 					   " ORDER BY c.run_id, c.uuid LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED",
 		.types = { INT8OID, UUIDOID, INT4OID },
-		.custom = true
+		.custom = true,
 	};
 	static LcStatement one = {
 		/* no condition on the status: the queue's index would look cheap, and be read whole */
 		.sql = CLAIMED " WHERE c.uuid = $1 FOR NO KEY UPDATE OF c",
-		.types = { UUIDOID }
+		.types = { UUIDOID },
 	};
 	Datum values[3];
 	uint64 count;
@@ -493,8 +496,8 @@ lc_issue(const LcConfiguration *configuration, int64 run_id, const pg_uuid_t *af
 }
 
 uint64
-lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datum *evidence,
-		 int count, int64 run_id, const pg_uuid_t *supersedes, const char *reason, pg_uuid_t *uuid)
+lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datum *evidence, int count,
+		 int64 run_id, const pg_uuid_t *supersedes, const char *reason, pg_uuid_t *uuid)
 {
 	static LcStatement insert = {
 		.sql = "WITH new AS ("
@@ -516,7 +519,7 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 			   " SELECT uuid FROM new",
 		.types = { INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, JSONBARRAYOID, INT8OID, UUIDOID, JSONBOID,
 				   TEXTOID },
-		.custom = true
+		.custom = true,
 	};
 	Datum *ids = palloc(sizeof(Datum) * count);
 	Datum values[9];

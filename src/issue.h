@@ -14,8 +14,8 @@ typedef struct LcIssued
 {
 	int available;
 	int failed;
-	pg_uuid_t last;				/* the last credential that was tried */
-	char *error;				/* why the last that failed did; NULL: none did */
+	pg_uuid_t last; /* the last credential that was tried */
+	char *error;	/* why the last that failed did; NULL: none did */
 } LcIssued;
 
 /*
@@ -43,4 +43,4 @@ extern uint64 lc_begin(const LcConfiguration *configuration, const int64 *user_i
 					   const Datum *evidence, int count, int64 run_id, const pg_uuid_t *supersedes,
 					   const char *reason, pg_uuid_t *uuid);
 
-#endif							/* LC_ISSUE_H */
+#endif /* LC_ISSUE_H */

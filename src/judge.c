@@ -52,8 +52,7 @@ rounded_value(double value)
 		result.val.numeric = int64_div_fast_to_numeric(scaled, digits);
 	}
 	else
-		result.val.numeric =
-			DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
+		result.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
 	return result;
 }
 
@@ -351,6 +350,6 @@ lc_judge_begin(LcJudge *judge)
 	judge->receiver.rShutdown = end_rows;
 	judge->receiver.rDestroy = end_rows;
 	judge->receiver.mydest = DestTuplestore;
-	judge->user_context = AllocSetContextCreate(CurrentMemoryContext, "learning_credentials user",
-												ALLOCSET_DEFAULT_SIZES);
+	judge->user_context =
+		AllocSetContextCreate(CurrentMemoryContext, "learning_credentials user", ALLOCSET_DEFAULT_SIZES);
 }

@@ -33,10 +33,10 @@ typedef enum LcFactColumn
 /* A category of a course: one that is in its policy, or required, or both. */
 typedef struct LcCategory
 {
-	char *name;					/* in lower case */
-	char *spelling;				/* as in the policy; NULL: not in the policy */
+	char *name;		/* in lower case */
+	char *spelling; /* as in the policy; NULL: not in the policy */
 	double weight;
-	const LcRequirement *required;	/* NULL: not required */
+	const LcRequirement *required; /* NULL: not required */
 	/* of the user at hand */
 	bool graded;
 	double earned;
@@ -47,11 +47,11 @@ typedef struct LcCategory
 typedef struct LcStep
 {
 	char *course_key;
-	const LcRequirement *required_total;	/* NULL: not required */
+	const LcRequirement *required_total; /* NULL: not required */
 	LcCategory *categories;
 	int category_count;
 	double required_completion;
-	JsonbValue required_completion_value;	/* both as details show them */
+	JsonbValue required_completion_value; /* both as details show them */
 	JsonbValue required_grades_value;
 	/* of the user at hand */
 	bool listed;
@@ -62,7 +62,7 @@ typedef struct LcStep
 /* Receives rows of facts, judges, and fills a tuplestore. */
 typedef struct LcJudge
 {
-	DestReceiver receiver;		/* must be first */
+	DestReceiver receiver; /* must be first */
 	int facts;
 	bool is_path;
 	LcStep *steps;
@@ -86,4 +86,4 @@ extern LcCategory *lc_step_category(const LcStep *step, const char *name);
 /* What is required in a step, as details will show it. */
 extern void lc_step_require(LcStep *step, const LcRules *rules);
 
-#endif							/* LC_JUDGE_H */
+#endif /* LC_JUDGE_H */

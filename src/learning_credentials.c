@@ -49,13 +49,14 @@ _PG_init(void)
 							   "{verify_uuid} in it stands for the credential's verification code.",
 							   &lc_verify_url, "https://example.org/verify/{verify_uuid}", PGC_SUSET, 0,
 							   NULL, NULL, NULL);
-	DefineCustomStringVariable("learning_credentials.fallback_fonts",
-							   "Slugs of font assets, separated by commas, tried after an element's own fonts.",
-							   NULL, &lc_fallback_fonts, "", PGC_USERSET, GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"learning_credentials.fallback_fonts",
+		"Slugs of font assets, separated by commas, tried after an element's own fonts.", NULL,
+		&lc_fallback_fonts, "", PGC_USERSET, GUC_LIST_INPUT, NULL, NULL, NULL);
 	define_limit("learning_credentials.max_template_size", "Largest PDF template that is stored.",
 				 &lc_max_template_size, 20 * 1024, 1024 * 1024, GUC_UNIT_KB);
-	define_limit("learning_credentials.max_font_size", "Largest font that is stored.",
-				 &lc_max_font_size, 32 * 1024, 1024 * 1024, GUC_UNIT_KB);
+	define_limit("learning_credentials.max_font_size", "Largest font that is stored.", &lc_max_font_size,
+				 32 * 1024, 1024 * 1024, GUC_UNIT_KB);
 	define_limit("learning_credentials.max_image_size", "Largest image that is stored.",
 				 &lc_max_image_size, 10 * 1024, 1024 * 1024, GUC_UNIT_KB);
 	define_limit("learning_credentials.max_image_pixels",
@@ -74,19 +75,19 @@ _PG_init(void)
 				 "Memory that a session keeps templates, fonts and images in between documents.",
 				 &lc_cache_size, 128, MAX_KILOBYTES / 1024, GUC_UNIT_MB);
 	define_limit("learning_credentials.batch_size",
-				 "Most credentials that a run issues in one transaction.", &lc_batch_size, 64, 10000,
-				 0);
+				 "Most credentials that a run issues in one transaction.", &lc_batch_size, 64, 10000, 0);
 	define_limit("learning_credentials.max_attempts",
 				 "Attempts at a document before it waits for somebody to retry it.", &lc_max_attempts, 5,
 				 1000, 0);
 	define_limit("learning_credentials.retry_delay",
 				 "Time until the second attempt at a document; each further one waits twice as long.",
 				 &lc_retry_delay, 60, 86400, GUC_UNIT_S);
-	DefineCustomIntVariable("learning_credentials.documents_per_key",
-							"Documents of a session that share one encryption key.",
-							"1 gives every document a key of its own, which takes 3 ms each. Two documents "
-							"of one key show that they have a template in common, and nothing else.",
-							&lc_documents_per_key, 1000, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"learning_credentials.documents_per_key",
+		"Documents of a session that share one encryption key.",
+		"1 gives every document a key of its own, which takes 3 ms each. Two documents "
+		"of one key show that they have a template in common, and nothing else.",
+		&lc_documents_per_key, 1000, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("learning_credentials");
 }

@@ -51,17 +51,20 @@ static const bool transitions[4][4] = {
 };
 
 /* What a credential is: never changes. */
-static const char *const identity_columns[] = { "uuid", "verify_uuid", "configuration_id", "user_id",
-												"supersedes", "created" };
+static const char *const identity_columns[] = { "uuid",	   "verify_uuid", "configuration_id",
+												"user_id", "supersedes",  "created" };
 
 /* What it says: frozen once it was available. */
-static const char *const snapshot_columns[] = { "credential_type_name", "learning_context_key",
-												"learning_context_name", "user_full_name",
-												"evidence", "issue_date", "legacy_id" };
+static const char *const snapshot_columns[] = { "credential_type_name",
+												"learning_context_key",
+												"learning_context_name",
+												"user_full_name",
+												"evidence",
+												"issue_date",
+												"legacy_id" };
 
 /* How it ended: frozen once it is invalidated. */
-static const char *const ending_columns[] = { "superseded_by", "invalidated_at",
-											  "invalidation_reason" };
+static const char *const ending_columns[] = { "superseded_by", "invalidated_at", "invalidation_reason" };
 
 /* One row as the trigger found it and is about to leave it. */
 typedef struct Change
@@ -161,12 +164,13 @@ static void
 invalidate_superseded(const Change *change)
 {
 	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.credential"
-		"   SET status = 'invalidated', superseded_by = $2,"
-		"       invalidation_reason = coalesce((SELECT e.reason FROM learning_credentials.credential_event e"
-		"                                        WHERE e.credential_uuid = $2 AND e.seq = 1), 'Replaced')"
-		" WHERE uuid = $1 AND status = 'available'",
-		.types = { UUIDOID, UUIDOID }
+		.sql =
+			"UPDATE learning_credentials.credential"
+			"   SET status = 'invalidated', superseded_by = $2,"
+			"       invalidation_reason = coalesce((SELECT e.reason FROM learning_credentials.credential_event e"
+			"                                        WHERE e.credential_uuid = $2 AND e.seq = 1), 'Replaced')"
+			" WHERE uuid = $1 AND status = 'available'",
+		.types = { UUIDOID, UUIDOID },
 	};
 	bool isnull;
 	Datum values[2];
@@ -195,7 +199,7 @@ check_successor(const Change *change)
 {
 	static LcStatement select = {
 		.sql = "SELECT FROM learning_credentials.credential WHERE uuid = $1 AND supersedes = $2",
-		.types = { UUIDOID, UUIDOID }
+		.types = { UUIDOID, UUIDOID },
 	};
 	bool isnull;
 	Datum values[2];
@@ -227,8 +231,8 @@ drop_replacement(const Change *change)
 {
 	static LcStatement drop = {
 		.sql = "DELETE FROM learning_credentials.credential"
-		" WHERE supersedes = $1 AND status IN ('generating', 'error')",
-		.types = { UUIDOID }
+			   " WHERE supersedes = $1 AND status IN ('generating', 'error')",
+		.types = { UUIDOID },
 	};
 	bool isnull;
 	Datum values[1];
@@ -239,7 +243,7 @@ drop_replacement(const Change *change)
 		return;
 	values[0] = column_value(change->new_row, change->desc, "uuid", &isnull);
 
-	lc_act_as_owner(&before);	/* whoever may invalidate need not be one who may delete */
+	lc_act_as_owner(&before); /* whoever may invalidate need not be one who may delete */
 	lc_spi_connect(false);
 	lc_spi_execute(&drop, values, NULL, SPI_OK_DELETE);
 	lc_spi_finish();
@@ -260,8 +264,8 @@ become_available(Change *change)
 
 	(void) column_value(change->new_row, change->desc, "issue_date", &isnull);
 	if (isnull)
-		set_column(change, "issue_date",
-				   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
+		set_column(change, "issue_date", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+				   false);
 	invalidate_superseded(change);
 }
 
@@ -277,8 +281,8 @@ become_invalidated(Change *change)
 						uuid_text(change->old_row, change->desc, "uuid"))));
 	check_successor(change);
 	drop_replacement(change);
-	set_column(change, "invalidated_at",
-			   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
+	set_column(change, "invalidated_at", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+			   false);
 }
 
 static HeapTuple
@@ -354,15 +358,14 @@ lc_credential_lifecycle(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("credential \"%s\" is \"%s\" and cannot be deleted",
-							uuid_text(change.old_row, change.desc, "uuid"),
-							status_names[change.from]),
+							uuid_text(change.old_row, change.desc, "uuid"), status_names[change.from]),
 					 errhint("Invalidate it instead: invalidated credentials stay verifiable.")));
 		return PointerGetDatum(change.old_row);
 	}
 
 	change.new_row = trigdata->tg_newtuple;
 	(void) column_value(change.new_row, change.desc, "status", &isnull);
-	if (isnull)					/* the NOT NULL constraint speaks */
+	if (isnull) /* the NOT NULL constraint speaks */
 		return PointerGetDatum(change.new_row);
 	change.to = lc_status_of(column_value(change.new_row, change.desc, "status", &isnull));
 	return PointerGetDatum(credential_updated(&change));
@@ -374,37 +377,39 @@ lc_record_events(PG_FUNCTION_ARGS)
 {
 	/* Planned for each statement, which may change one row or a million. */
 	static LcStatement updated = {
-		.sql = "INSERT INTO learning_credentials.credential_event"
-		"       (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
-		" SELECT n.uuid,"
-		"        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
-		"                       WHERE e.credential_uuid = n.uuid), 0),"
-		"        n.configuration_id, n.run_id, o.status, n.status, $1,"
-		"        CASE n.status WHEN 'error' THEN n.error_message"
-		"                      WHEN 'invalidated' THEN n.invalidation_reason END"
-		"   FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
-		"  WHERE o.status <> n.status",
+		.sql =
+			"INSERT INTO learning_credentials.credential_event"
+			"       (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
+			" SELECT n.uuid,"
+			"        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
+			"                       WHERE e.credential_uuid = n.uuid), 0),"
+			"        n.configuration_id, n.run_id, o.status, n.status, $1,"
+			"        CASE n.status WHEN 'error' THEN n.error_message"
+			"                      WHEN 'invalidated' THEN n.invalidation_reason END"
+			"   FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
+			"  WHERE o.status <> n.status",
 		.types = { JSONBOID },
-		.custom = true
+		.custom = true,
 	};
 	static LcStatement deleted = {
 		.sql = "INSERT INTO learning_credentials.credential_event"
-		"       (credential_uuid, seq, configuration_id, run_id, old_status, actor)"
-		" SELECT o.uuid,"
-		"        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
-		"                       WHERE e.credential_uuid = o.uuid), 0),"
-		"        o.configuration_id, o.run_id, o.status, $1"
-		"   FROM old_rows o",
+			   "       (credential_uuid, seq, configuration_id, run_id, old_status, actor)"
+			   " SELECT o.uuid,"
+			   "        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
+			   "                       WHERE e.credential_uuid = o.uuid), 0),"
+			   "        o.configuration_id, o.run_id, o.status, $1"
+			   "   FROM old_rows o",
 		.types = { JSONBOID },
-		.custom = true
+		.custom = true,
 	};
 	static LcStatement without_document = {
-		.sql = "SELECT n.uuid FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
-		" WHERE n.status = 'available' AND o.status <> 'available' AND n.download_url IS NULL"
-		"   AND NOT EXISTS (SELECT FROM learning_credentials.document d WHERE d.credential_uuid = n.uuid)"
-		" LIMIT 1",
+		.sql =
+			"SELECT n.uuid FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
+			" WHERE n.status = 'available' AND o.status <> 'available' AND n.download_url IS NULL"
+			"   AND NOT EXISTS (SELECT FROM learning_credentials.document d WHERE d.credential_uuid = n.uuid)"
+			" LIMIT 1",
 		.types = { InvalidOid },
-		.custom = true
+		.custom = true,
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Datum values[1];
@@ -414,7 +419,7 @@ lc_record_events(PG_FUNCTION_ARGS)
 		elog(ERROR, "record_events() is a trigger function");
 
 	values[0] = JsonbPGetDatum(lc_actor());
-	lc_act_as_owner(&before);	/* nobody else may write the history */
+	lc_act_as_owner(&before); /* nobody else may write the history */
 	lc_spi_connect(false);
 	if (SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "SPI_register_trigger_data failed");
@@ -423,10 +428,12 @@ lc_record_events(PG_FUNCTION_ARGS)
 	else
 	{
 		if (lc_spi_execute(&without_document, NULL, NULL, SPI_OK_SELECT) > 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("credential \"%s\" cannot become \"available\" without a document or a download_url",
-							lc_spi_text(0, 1))));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg(
+					 "credential \"%s\" cannot become \"available\" without a document or a download_url",
+					 lc_spi_text(0, 1))));
 		lc_spi_execute(&updated, values, NULL, SPI_OK_INSERT);
 	}
 	lc_spi_finish();
@@ -442,8 +449,8 @@ lc_keep_document(PG_FUNCTION_ARGS)
 {
 	static LcStatement issued = {
 		.sql = "SELECT FROM learning_credentials.credential"
-		" WHERE uuid = $1 AND status IN ('available', 'invalidated')",
-		.types = { UUIDOID }
+			   " WHERE uuid = $1 AND status IN ('available', 'invalidated')",
+		.types = { UUIDOID },
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	TupleDesc desc;
@@ -522,8 +529,7 @@ commit_to(Change *event, const PersonalField *field)
 	appendBinaryStringInfo(&salted, text, strlen(text));
 	set_column(event, field->salt, PointerGetDatum(make_bytea(salt, sizeof(salt))), false);
 	set_column(event, field->commitment,
-			   DirectFunctionCall1(sha256_bytea,
-								   PointerGetDatum(make_bytea(salted.data, salted.len))),
+			   DirectFunctionCall1(sha256_bytea, PointerGetDatum(make_bytea(salted.data, salted.len))),
 			   false);
 }
 

@@ -16,4 +16,4 @@ typedef enum LcStatus
 /* The state that a value of the type credential_status stands for. */
 extern LcStatus lc_status_of(Datum status);
 
-#endif							/* LC_LIFECYCLE_H */
+#endif /* LC_LIFECYCLE_H */

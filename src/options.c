@@ -60,7 +60,7 @@ merge_objects(JsonbParseState **state, JsonbContainer *base, JsonbContainer *ove
 
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	iterator = JsonbIteratorInit(base);
-	JsonbIteratorNext(&iterator, &key, true);	/* WJB_BEGIN_OBJECT */
+	JsonbIteratorNext(&iterator, &key, true); /* WJB_BEGIN_OBJECT */
 	while ((token = JsonbIteratorNext(&iterator, &key, true)) == WJB_KEY)
 	{
 		const char *name = key.val.string.val;
@@ -162,7 +162,7 @@ lc_option_path(const LcOption *option)
 
 void
 lc_option_problem(const LcOption *option, const char *key, LcProblemKind kind, const char *hint,
-				  const char *format,...)
+				  const char *format, ...)
 {
 	StringInfoData message;
 	LcProblem *problem;
@@ -190,9 +190,8 @@ lc_option_problem(const LcOption *option, const char *key, LcProblemKind kind, c
 	if (!option->problems->collect)
 		ereport(ERROR,
 				(errcode(kind == LC_PROBLEM_LIMIT ? ERRCODE_PROGRAM_LIMIT_EXCEEDED
-						 : ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg_internal("%s", message.data),
-				 hint != NULL ? errhint("%s", hint) : 0));
+												  : ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg_internal("%s", message.data), hint != NULL ? errhint("%s", hint) : 0));
 
 	problem = palloc(sizeof(LcProblem));
 	problem->kind = kind;
@@ -216,8 +215,9 @@ show_value(const JsonbValue *value)
 			return value->val.boolean ? "true" : "false";
 		case jbvNumeric:
 			initStringInfo(&shown);
-			append_cut(&shown, DatumGetCString(DirectFunctionCall1(
-						   numeric_out, NumericGetDatum(value->val.numeric))),
+			append_cut(&shown,
+					   DatumGetCString(
+						   DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))),
 					   SHOWN_VALUE);
 			return shown.data;
 		case jbvString:
@@ -264,8 +264,8 @@ lc_options_begin(LcOption *root, Jsonb *options, LcProblems *problems)
 bool
 lc_option_get(const LcOption *object, const char *key, LcOption *option)
 {
-	if (getKeyJsonValueFromContainer(object->value.val.binary.data, key, strlen(key),
-									 &option->value) == NULL ||
+	if (getKeyJsonValueFromContainer(object->value.val.binary.data, key, strlen(key), &option->value) ==
+			NULL ||
 		option->value.type == jbvNull)
 		return false;
 	option->problems = object->problems;
@@ -347,8 +347,8 @@ lc_option_number(const LcOption *object, const char *key, double min, bool above
 		return false;
 	if (option.value.type == jbvNumeric)
 	{
-		double number = DatumGetFloat8(DirectFunctionCall1(
-			numeric_float8_no_overflow, NumericGetDatum(option.value.val.numeric)));
+		double number = DatumGetFloat8(
+			DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(option.value.val.numeric)));
 
 		if ((above_min ? number > min : number >= min) && number <= max)
 		{
@@ -356,9 +356,9 @@ lc_option_number(const LcOption *object, const char *key, double min, bool above
 			return true;
 		}
 	}
-	lc_option_unexpected(&option, above_min
-						 ? psprintf("a number greater than %g and at most %g", min, max)
-						 : psprintf("a number from %g to %g", min, max));
+	lc_option_unexpected(&option,
+						 above_min ? psprintf("a number greater than %g and at most %g", min, max)
+								   : psprintf("a number from %g to %g", min, max));
 	return false;
 }
 
@@ -370,7 +370,10 @@ append_words(StringInfo list, const char *const *words, const char *last)
 
 	for (i = 0; words[i] != NULL; i++)
 		appendStringInfo(list, "%s\"%s\"",
-						 list->len == 0 ? "" : words[i + 1] != NULL ? ", " : last, words[i]);
+						 list->len == 0				? ""
+							 : words[i + 1] != NULL ? ", "
+													: last,
+						 words[i]);
 }
 
 bool
@@ -437,8 +440,8 @@ nearest_key(const char *key, const char *const *keys, const char *nearest, int *
 		return nearest;
 	for (; *keys != NULL; keys++)
 	{
-		int known_distance = varstr_levenshtein_less_equal(key, length, *keys, strlen(*keys), 1, 1, 1,
-														   *distance, true);
+		int known_distance =
+			varstr_levenshtein_less_equal(key, length, *keys, strlen(*keys), 1, 1, 1, *distance, true);
 
 		if (known_distance < *distance)
 		{
@@ -492,9 +495,9 @@ lc_option_known_keys(const LcOption *object, const char *const *keys, const char
 		if (more != NULL)
 			nearest = nearest_key(key, more, nearest, &distance);
 		lc_option_problem(object, key, LC_PROBLEM_KEY,
-						  nearest != NULL ? psprintf("Did you mean \"%s\"?", nearest)
-						  : hint != NULL ? hint
-						  : list_keys(keys, more),
+						  nearest != NULL	 ? psprintf("Did you mean \"%s\"?", nearest)
+							  : hint != NULL ? hint
+											 : list_keys(keys, more),
 						  "unknown key");
 	}
 }
@@ -514,11 +517,12 @@ lc_option_asset(const LcOption *option, const char *slug, LcAssetKind kind)
 	if (asset != NULL && asset->kind == kind)
 		return asset;
 	if (asset == NULL)
-		lc_option_problem(option, NULL, LC_PROBLEM_ASSET,
-						  kind == LC_ASSET_FONT
-						  ? "Name a font asset, or a built-in font such as \"Helvetica\" or \"Times-Roman\"."
-						  : "Name an asset, a row of learning_credentials.credential_asset.",
-						  "there is no %s %s", lc_asset_kind_name(kind), show_value(&option->value));
+		lc_option_problem(
+			option, NULL, LC_PROBLEM_ASSET,
+			kind == LC_ASSET_FONT
+				? "Name a font asset, or a built-in font such as \"Helvetica\" or \"Times-Roman\"."
+				: "Name an asset, a row of learning_credentials.credential_asset.",
+			"there is no %s %s", lc_asset_kind_name(kind), show_value(&option->value));
 	else
 		lc_option_problem(option, NULL, LC_PROBLEM_ASSET, NULL, "expected the slug of %s, and %s is %s",
 						  with_article(kind), show_value(&option->value), with_article(asset->kind));

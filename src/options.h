@@ -22,24 +22,24 @@ extern Jsonb *lc_options_merge(Jsonb *base, Jsonb *override);
 
 typedef enum LcProblemKind
 {
-	LC_PROBLEM_VALUE,			/* a value of the wrong type, out of range, missing, contradictory */
-	LC_PROBLEM_LIMIT,			/* more than a setting allows; as an error 54000, the others are 22023 */
-	LC_PROBLEM_KEY,				/* a key that is not known */
-	LC_PROBLEM_ASSET			/* an asset that is not there, or is of another kind */
+	LC_PROBLEM_VALUE, /* a value of the wrong type, out of range, missing, contradictory */
+	LC_PROBLEM_LIMIT, /* more than a setting allows; as an error 54000, the others are 22023 */
+	LC_PROBLEM_KEY,	  /* a key that is not known */
+	LC_PROBLEM_ASSET  /* an asset that is not there, or is of another kind */
 } LcProblemKind;
 
 typedef struct LcProblem
 {
 	LcProblemKind kind;
-	char *message;				/* with its path, without a full stop: the error's message */
-	char *hint;					/* a sentence; NULL: none */
+	char *message; /* with its path, without a full stop: the error's message */
+	char *hint;	   /* a sentence; NULL: none */
 } LcProblem;
 
 /* Where problems go: { .collect = true } collects them, else the first is raised. */
 typedef struct LcProblems
 {
 	bool collect;
-	List *list;					/* of LcProblem, in the order found */
+	List *list; /* of LcProblem, in the order found */
 } LcProblems;
 
 /* ---- places ---- */
@@ -51,9 +51,9 @@ typedef struct LcProblems
 typedef struct LcOption
 {
 	LcProblems *problems;
-	const struct LcOption *parent;	/* NULL: the options themselves */
-	const char *key;			/* in an object; NULL: in an array */
-	int index;					/* in an array, from 0 */
+	const struct LcOption *parent; /* NULL: the options themselves */
+	const char *key;			   /* in an object; NULL: in an array */
+	int index;					   /* in an array, from 0 */
 	JsonbValue value;
 } LcOption;
 
@@ -68,7 +68,7 @@ extern char *lc_option_path(const LcOption *option);
  * Returns only when problems are collected. hint is a sentence or NULL.
  */
 extern void lc_option_problem(const LcOption *option, const char *key, LcProblemKind kind,
-							  const char *hint, const char *format,...) pg_attribute_printf(5, 6);
+							  const char *hint, const char *format, ...) pg_attribute_printf(5, 6);
 
 /* ---- typed reading ---- */
 
@@ -111,4 +111,4 @@ extern void lc_option_known_keys(const LcOption *object, const char *const *keys
 /* The asset whose slug this text is; NULL, with a problem, when there is none of this kind. */
 extern LcAsset *lc_option_asset(const LcOption *option, const char *slug, LcAssetKind kind);
 
-#endif							/* LC_OPTIONS_H */
+#endif /* LC_OPTIONS_H */

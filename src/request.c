@@ -46,15 +46,14 @@ require_arguments(FunctionCallInfo fcinfo, const char *const *names)
 	for (i = 0; i < PG_NARGS(); i++)
 		if (names[i] != NULL && PG_ARGISNULL(i))
 			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be NULL", names[i])));
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", names[i])));
 }
 
 typedef struct EvidenceRequest
 {
 	const LcConfiguration *configuration;
 	int64 user_id;
-	Datum details;				/* 0: the user is not listed */
+	Datum details; /* 0: the user is not listed */
 	MemoryContext context;
 } EvidenceRequest;
 
@@ -88,7 +87,7 @@ evidence_for(const LcConfiguration *configuration, int64 user_id, Datum otherwis
 	EvidenceRequest request = { configuration, user_id, 0, CurrentMemoryContext };
 	ErrorData *error;
 
-	(void) lc_callable_for(configuration, LC_RETRIEVAL);	/* whose rights is no matter of data */
+	(void) lc_callable_for(configuration, LC_RETRIEVAL); /* whose rights is no matter of data */
 	error = lc_attempt(request_evidence, &request);
 	if (error != NULL)
 		ereport(WARNING,
@@ -143,7 +142,8 @@ take_found(uint64 count, Found *found)
 	return true;
 }
 
-#define FOUND "SELECT uuid, configuration_id, user_id, status, evidence FROM learning_credentials.credential"
+#define FOUND \
+	"SELECT uuid, configuration_id, user_id, status, evidence FROM learning_credentials.credential"
 
 /* Locks a credential by its uuid; error 42704 when there is none. */
 static void
@@ -151,7 +151,7 @@ lock_credential(const pg_uuid_t *uuid, Found *found)
 {
 	static LcStatement select = {
 		.sql = FOUND " WHERE uuid = $1 FOR NO KEY UPDATE",
-		.types = { UUIDOID }
+		.types = { UUIDOID },
 	};
 	Datum values[] = { UUIDPGetDatum(uuid) };
 
@@ -170,7 +170,7 @@ lock_superseded(const pg_uuid_t *uuid)
 		.sql = "SELECT FROM learning_credentials.credential"
 			   " WHERE uuid = (SELECT supersedes FROM learning_credentials.credential WHERE uuid = $1)"
 			   " FOR NO KEY UPDATE",
-		.types = { UUIDOID }
+		.types = { UUIDOID },
 	};
 	Datum values[] = { UUIDPGetDatum(uuid) };
 
@@ -183,7 +183,7 @@ lock_replacement(const pg_uuid_t *uuid, Found *found)
 {
 	static LcStatement select = {
 		.sql = FOUND " WHERE supersedes = $1 AND status IN ('generating', 'error') FOR NO KEY UPDATE",
-		.types = { UUIDOID }
+		.types = { UUIDOID },
 	};
 	Datum values[] = { UUIDPGetDatum(uuid) };
 
@@ -197,7 +197,7 @@ find_live(int64 configuration_id, int64 user_id, Found *found)
 	static LcStatement select = {
 		.sql = FOUND " WHERE configuration_id = $1 AND user_id = $2 AND status <> 'invalidated'"
 					 "   AND NOT (supersedes IS NOT NULL AND status IN ('generating', 'error'))",
-		.types = { INT8OID, INT8OID }
+		.types = { INT8OID, INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(configuration_id), Int64GetDatum(user_id) };
 
@@ -210,7 +210,7 @@ lock_unissued(Found *found)
 {
 	static LcStatement select = {
 		.sql = FOUND " WHERE uuid = $1 AND status IN ('generating', 'error') FOR NO KEY UPDATE",
-		.types = { UUIDOID }
+		.types = { UUIDOID },
 	};
 	Datum values[] = { UUIDPGetDatum(&found->uuid) };
 
@@ -228,7 +228,7 @@ refuse_other_replacement(const Found *found)
 		.sql = "SELECT uuid, supersedes FROM learning_credentials.credential"
 			   " WHERE configuration_id = $1 AND user_id = $2 AND supersedes <> $3"
 			   "   AND status IN ('generating', 'error')",
-		.types = { INT8OID, INT8OID, UUIDOID }
+		.types = { INT8OID, INT8OID, UUIDOID },
 	};
 	Datum values[] = { Int64GetDatum(found->configuration_id), Int64GetDatum(found->user_id),
 					   UUIDPGetDatum(&found->uuid) };
@@ -276,7 +276,7 @@ begin_again(const LcConfiguration *configuration, const Found *found)
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential SET status = 'generating', evidence = $2"
 			   " WHERE uuid = $1",
-		.types = { UUIDOID, JSONBOID }
+		.types = { UUIDOID, JSONBOID },
 	};
 	Datum values[] = { UUIDPGetDatum(&found->uuid), found->evidence };
 
@@ -340,7 +340,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	static const char *const names[] = { "uuid" };
 	static LcStatement status = {
 		.sql = "SELECT status FROM learning_credentials.credential WHERE uuid = $1",
-		.types = { UUIDOID }
+		.types = { UUIDOID },
 	};
 	pg_uuid_t *uuid = PG_GETARG_UUID_P(0);
 	Datum values[] = { UUIDPGetDatum(uuid) };
@@ -374,7 +374,7 @@ lc_invalidate_credential(PG_FUNCTION_ARGS)
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential"
 			   "   SET status = 'invalidated', invalidation_reason = $2 WHERE uuid = $1",
-		.types = { UUIDOID, TEXTOID }
+		.types = { UUIDOID, TEXTOID },
 	};
 	pg_uuid_t *uuid = PG_GETARG_UUID_P(0);
 	Datum values[] = { UUIDPGetDatum(uuid), PG_GETARG_DATUM(1) };
@@ -415,7 +415,8 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 	reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	if (reason[strspn(reason, " \t\r\n")] == '\0')
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("reissuing a credential needs a reason")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reissuing a credential needs a reason")));
 
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
@@ -493,8 +494,8 @@ lc_eligible_users(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &result.desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "eligible_users() must return a composite type");
 	result.desc = CreateTupleDescCopy(result.desc);
-	result.store = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false,
-										 work_mem);
+	result.store =
+		tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	MemoryContextSwitchTo(old);
 
 	lc_act_as_owner(&before);

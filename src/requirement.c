@@ -120,8 +120,7 @@ lc_source_read(const LcOption *options, char **name)
 	(void) lc_option_text(options, "source", name);
 	schema = get_namespace_oid(*name, true);
 	if (!OidIsValid(schema))
-		lc_option_problem(options, "source", LC_PROBLEM_VALUE, NULL, "there is no schema \"%s\"",
-						  *name);
+		lc_option_problem(options, "source", LC_PROBLEM_VALUE, NULL, "there is no schema \"%s\"", *name);
 	return schema;
 }
 

@@ -24,7 +24,7 @@ typedef struct LcRequirement
 typedef struct LcRules
 {
 	double completion;
-	LcRequirement *grades;		/* the total among them */
+	LcRequirement *grades; /* the total among them */
 	int grade_count;
 } LcRules;
 
@@ -53,4 +53,4 @@ extern LcRules *lc_step_rules_read(const LcOption *step, int facts);
  */
 extern bool lc_retrieval_validate(const char *function, const LcOption *options);
 
-#endif							/* LC_REQUIREMENT_H */
+#endif /* LC_REQUIREMENT_H */

@@ -89,8 +89,7 @@ course_keys(const LcJudge *judge)
 
 	for (i = 0; i < judge->step_count; i++)
 		keys[i] = CStringGetTextDatum(judge->steps[i].course_key);
-	return PointerGetDatum(
-		construct_array(keys, judge->step_count, TEXTOID, -1, false, TYPALIGN_INT));
+	return PointerGetDatum(construct_array(keys, judge->step_count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* Names the steps: the course itself, or the courses of the path. */
@@ -252,12 +251,14 @@ facts_statement(const LcJudge *judge, const char *source, bool one_user)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT e.user_id::int8, %s",
 					 judge->is_path ? "array_position($2, e.context_key::text)" : "1");
-	appendStringInfoString(&sql, judge->facts & LC_COMPLETIONS
-						   ? ", c.percent::float8, c.updated_at::timestamptz"
-						   : ", NULL::float8, NULL::timestamptz");
-	appendStringInfoString(&sql, judge->facts & LC_GRADES
-						   ? ", g.category, g.earned, g.possible, g.graded_at"
-						   : ", NULL::text, NULL::float8, NULL::float8, NULL::timestamptz");
+	appendStringInfoString(&sql,
+						   judge->facts & LC_COMPLETIONS
+							   ? ", c.percent::float8, c.updated_at::timestamptz"
+							   : ", NULL::float8, NULL::timestamptz");
+	appendStringInfoString(&sql,
+						   judge->facts & LC_GRADES
+							   ? ", g.category, g.earned, g.possible, g.graded_at"
+							   : ", NULL::text, NULL::float8, NULL::float8, NULL::timestamptz");
 	appendStringInfo(&sql, " FROM %s.lms_enrollment AS e", source);
 	if (judge->facts & LC_COMPLETIONS)
 		appendStringInfo(&sql,
@@ -305,8 +306,8 @@ begin_result(FunctionCallInfo fcinfo, LcJudge *judge)
 	if (get_call_result_type(fcinfo, NULL, &judge->desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	judge->desc = CreateTupleDescCopy(judge->desc);
-	judge->result = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false,
-										  work_mem);
+	judge->result =
+		tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	MemoryContextSwitchTo(before);
 
 	result->returnMode = SFRM_Materialize;
@@ -328,8 +329,7 @@ retrieve(FunctionCallInfo fcinfo, int facts)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null",
-						PG_ARGISNULL(0) ? "learning_context_key" : "options")));
+				 errmsg("%s must not be null", PG_ARGISNULL(0) ? "learning_context_key" : "options")));
 	context_key = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	judge.is_path = lc_context_kind(context_key) == LC_CONTEXT_PATH;
 	lc_options_begin(&options, PG_GETARG_JSONB_P(1), &problems);

@@ -43,7 +43,7 @@ typedef struct Enqueue
 	int64 seen;
 	int64 eligible;
 	int64 queued;
-	ErrorData *error;			/* why there is no run, or no retrieval; NULL: none */
+	ErrorData *error; /* why there is no run, or no retrieval; NULL: none */
 } Enqueue;
 
 /* ---------------------------------------------------------------- steps of a transaction each */
@@ -87,7 +87,7 @@ requeue_due(const Enqueue *enqueue, const Datum *user_ids, const Datum *evidence
 			   "           FOR NO KEY UPDATE OF e SKIP LOCKED) AS due"
 			   " WHERE c.uuid = due.uuid",
 		.types = { INT8OID, INT8OID, INT8ARRAYOID, JSONBARRAYOID },
-		.custom = true
+		.custom = true,
 	};
 	Datum values[4];
 
@@ -95,8 +95,8 @@ requeue_due(const Enqueue *enqueue, const Datum *user_ids, const Datum *evidence
 	values[1] = Int64GetDatum(enqueue->run_id);
 	values[2] = PointerGetDatum(construct_array(unconstify(Datum *, user_ids), count, INT8OID,
 												sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[3] = PointerGetDatum(construct_array(unconstify(Datum *, evidence), count, JSONBOID, -1,
-												false, TYPALIGN_INT));
+	values[3] = PointerGetDatum(
+		construct_array(unconstify(Datum *, evidence), count, JSONBOID, -1, false, TYPALIGN_INT));
 	return lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
@@ -125,8 +125,8 @@ enqueue_eligible(const LcEligibility *rows, int count, void *argument)
 	if (eligible == 0)
 		return;
 	enqueue->queued += requeue_due(enqueue, ids, evidence, eligible);
-	enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, eligible,
-								enqueue->run_id, NULL, NULL, NULL);
+	enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, eligible, enqueue->run_id,
+								NULL, NULL, NULL);
 }
 
 /*
@@ -141,7 +141,7 @@ lock_run(int64 run_id)
 		.sql = "SELECT FROM learning_credentials.credential_configuration c"
 			   "  JOIN learning_credentials.run r ON r.configuration_id = c.id"
 			   " WHERE r.id = $1 FOR NO KEY UPDATE",
-		.types = { INT8OID }
+		.types = { INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
 
@@ -167,27 +167,28 @@ static void
 start_run(void *argument)
 {
 	static LcStatement mark = {
-		.sql = "UPDATE learning_credentials.credential_configuration SET last_run_at = now() WHERE id = $1",
-		.types = { INT8OID }
+		.sql =
+			"UPDATE learning_credentials.credential_configuration SET last_run_at = now() WHERE id = $1",
+		.types = { INT8OID },
 	};
 	static LcStatement take_queued = {
 		.sql = "UPDATE learning_credentials.run SET status = 'running', started = clock_timestamp()"
 			   " WHERE configuration_id = $1 AND status = 'queued' RETURNING id",
-		.types = { INT8OID }
+		.types = { INT8OID },
 	};
 	static LcStatement insert = {
-		.sql = "INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger, status, started)"
-			   " VALUES ($1, $2, 'call', 'running', clock_timestamp()) RETURNING id",
-		.types = { INT8OID, NAMEOID }
+		.sql =
+			"INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger, status, started)"
+			" VALUES ($1, $2, 'call', 'running', clock_timestamp()) RETURNING id",
+		.types = { INT8OID, NAMEOID },
 	};
 	Enqueue *enqueue = argument;
 	Datum values[2];
 	bool isnull;
 
-	(void) lc_configuration_load(enqueue->configuration_id);	/* error when there is none */
+	(void) lc_configuration_load(enqueue->configuration_id); /* error when there is none */
 	values[0] = Int64GetDatum(enqueue->configuration_id);
-	values[1] = DirectFunctionCall1(namein,
-									CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
 	lc_spi_execute(&mark, values, NULL, SPI_OK_UPDATE);
 	if (lc_spi_execute(&take_queued, values, NULL, SPI_OK_UPDATE_RETURNING) == 0)
 		lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING);
@@ -202,12 +203,12 @@ record_retrieval(const Enqueue *enqueue)
 		.sql = "UPDATE learning_credentials.run"
 			   "   SET status = 'running', finished = NULL,"
 			   "       seen = $2, eligible = $3, queued = $4, existing = $3 - $4 WHERE id = $1",
-		.types = { INT8OID, INT8OID, INT8OID, INT8OID }
+		.types = { INT8OID, INT8OID, INT8OID, INT8OID },
 	};
 	static LcStatement failed = {
 		.sql = "UPDATE learning_credentials.run"
 			   "   SET status = 'failed', error = $2, finished = clock_timestamp() WHERE id = $1",
-		.types = { INT8OID, TEXTOID }
+		.types = { INT8OID, TEXTOID },
 	};
 	Datum values[4];
 
@@ -231,8 +232,9 @@ static void
 count_batch(int64 run_id, const LcIssued *issued)
 {
 	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.run SET issued = issued + $2, failed = failed + $3 WHERE id = $1",
-		.types = { INT8OID, INT8OID, INT8OID }
+		.sql =
+			"UPDATE learning_credentials.run SET issued = issued + $2, failed = failed + $3 WHERE id = $1",
+		.types = { INT8OID, INT8OID, INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(run_id), Int64GetDatum(issued->available),
 					   Int64GetDatum(issued->failed) };
@@ -251,7 +253,7 @@ end_run(int64 run_id)
 	static LcStatement lock = {
 		.sql = "SELECT FROM learning_credentials.run WHERE id = $1 AND status = 'running'"
 			   " FOR NO KEY UPDATE SKIP LOCKED",
-		.types = { INT8OID }
+		.types = { INT8OID },
 	};
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.run SET status = 'finished', finished = clock_timestamp()"
@@ -259,7 +261,7 @@ end_run(int64 run_id)
 			   "   AND NOT EXISTS (SELECT FROM learning_credentials.credential c"
 			   "                    WHERE c.run_id = $1 AND c.status = 'generating')",
 		.types = { INT8OID },
-		.custom = true
+		.custom = true,
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
 
@@ -309,7 +311,7 @@ running_runs(int64 configuration_id, int *count)
 	static LcStatement select = {
 		.sql = "SELECT id FROM learning_credentials.run"
 			   " WHERE configuration_id = $1 AND status = 'running' ORDER BY id",
-		.types = { INT8OID }
+		.types = { INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(configuration_id) };
 	int64 *ids;
@@ -404,13 +406,14 @@ Datum
 lc_generate_all_credentials(PG_FUNCTION_ARGS)
 {
 	static LcStatement select = {
-		.sql = "SELECT c.id, c.learning_context_key"
-			   "  FROM learning_credentials.credential_configuration c"
-			   " WHERE (c.enabled AND coalesce(c.starts_at <= now(), true) AND coalesce(c.ends_at > now(), true))"
-			   "    OR EXISTS (SELECT FROM learning_credentials.run r"
-			   "                WHERE r.configuration_id = c.id AND r.status = 'queued')"
-			   " ORDER BY c.id",
-		.types = { InvalidOid }
+		.sql =
+			"SELECT c.id, c.learning_context_key"
+			"  FROM learning_credentials.credential_configuration c"
+			" WHERE (c.enabled AND coalesce(c.starts_at <= now(), true) AND coalesce(c.ends_at > now(), true))"
+			"    OR EXISTS (SELECT FROM learning_credentials.run r"
+			"                WHERE r.configuration_id = c.id AND r.status = 'queued')"
+			" ORDER BY c.id",
+		.types = { InvalidOid },
 	};
 	int64 *ids;
 	char **keys;
@@ -455,12 +458,12 @@ lc_request_run(PG_FUNCTION_ARGS)
 		.sql = "INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger)"
 			   " VALUES ($1, $2, 'request')"
 			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING RETURNING id",
-		.types = { INT8OID, NAMEOID }
+		.types = { INT8OID, NAMEOID },
 	};
 	static LcStatement select = {
 		.sql = "SELECT id FROM learning_credentials.run"
 			   " WHERE configuration_id = $1 AND status = 'queued' FOR KEY SHARE",
-		.types = { INT8OID }
+		.types = { INT8OID },
 	};
 	Datum values[2];
 	LcIdentity before;
@@ -471,10 +474,9 @@ lc_request_run(PG_FUNCTION_ARGS)
 	lc_refuse_stranger("request a run");
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	(void) lc_configuration_load(PG_GETARG_INT64(0));	/* error when there is none */
+	(void) lc_configuration_load(PG_GETARG_INT64(0)); /* error when there is none */
 	values[0] = PG_GETARG_DATUM(0);
-	values[1] = DirectFunctionCall1(namein,
-									CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
 	/* The queued run that stands in the way may be started before it is read. */
 	while (lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING) == 0 &&
 		   lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)

@@ -6,19 +6,19 @@
 #ifndef LC_SETTINGS_H
 #define LC_SETTINGS_H
 
-extern char *lc_verify_url;			/* with {verify_uuid} in it */
-extern char *lc_fallback_fonts;		/* comma-separated slugs */
-extern int lc_max_template_size;	/* kB */
-extern int lc_max_font_size;		/* kB */
-extern int lc_max_image_size;		/* kB */
+extern char *lc_verify_url;		 /* with {verify_uuid} in it */
+extern char *lc_fallback_fonts;	 /* comma-separated slugs */
+extern int lc_max_template_size; /* kB */
+extern int lc_max_font_size;	 /* kB */
+extern int lc_max_image_size;	 /* kB */
 extern int lc_max_image_pixels;
-extern int lc_max_document_size;	/* kB */
-extern int lc_max_text_length;		/* characters */
-extern int lc_parse_memory;			/* kB */
-extern int lc_cache_size;			/* MB */
-extern int lc_batch_size;			/* credentials */
-extern int lc_documents_per_key;	/* documents */
+extern int lc_max_document_size; /* kB */
+extern int lc_max_text_length;	 /* characters */
+extern int lc_parse_memory;		 /* kB */
+extern int lc_cache_size;		 /* MB */
+extern int lc_batch_size;		 /* credentials */
+extern int lc_documents_per_key; /* documents */
 extern int lc_max_attempts;
-extern int lc_retry_delay;			/* seconds */
+extern int lc_retry_delay; /* seconds */
 
-#endif							/* LC_SETTINGS_H */
+#endif /* LC_SETTINGS_H */

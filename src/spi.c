@@ -76,8 +76,7 @@ lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values, const
 }
 
 uint64
-lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
-			DestReceiver *dest)
+lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, DestReceiver *dest)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	SPIExecuteOptions options;
@@ -150,8 +149,9 @@ lc_attempt(LcAction action, void *argument)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 
-	if (error != NULL && (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-						  ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION))
+	if (error != NULL &&
+		(error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		 ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION))
 		ReThrowError(error);
 	return error;
 }

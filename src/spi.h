@@ -17,8 +17,8 @@ typedef struct LcStatement
 {
 	const char *sql;
 	Oid types[LC_MAX_PARAMETERS];
-	bool custom;				/* planned anew for each execution: its best plan changes as tables grow */
-	bool latest;				/* a SELECT that sees all that is committed, also in REPEATABLE READ */
+	bool custom; /* planned anew for each execution: its best plan changes as tables grow */
+	bool latest; /* a SELECT that sees all that is committed, also in REPEATABLE READ */
 	SPIPlanPtr plan;
 } LcStatement;
 
@@ -64,4 +64,4 @@ extern ErrorData *lc_attempt(LcAction action, void *argument);
  */
 extern char *lc_error_text(const ErrorData *error);
 
-#endif							/* LC_SPI_H */
+#endif /* LC_SPI_H */

@@ -43,7 +43,7 @@ lc_uuid_time_ordered(PG_FUNCTION_ARGS)
 	static uint64 last = 0;
 	pg_uuid_t *result = random_uuid();
 	struct timeval now;
-	uint64 ticks;				/* of 1/4096 millisecond */
+	uint64 ticks; /* of 1/4096 millisecond */
 	int i;
 
 	gettimeofday(&now, NULL);

@@ -35,7 +35,7 @@ PG_FUNCTION_INFO_V1(lc_validate_options);
 typedef enum BuiltIn
 {
 	BUILT_IN_NONE,
-	BUILT_IN_PAGE,				/* generate_pdf */
+	BUILT_IN_PAGE, /* generate_pdf */
 	BUILT_IN_RETRIEVAL
 } BuiltIn;
 
@@ -171,8 +171,7 @@ lc_validate_options(PG_FUNCTION_ARGS)
 					 errmsg("neither the function nor the options may be null")));
 		context = SRF_FIRSTCALL_INIT();
 		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
-		context->user_fctx =
-			find_problems(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
+		context->user_fctx = find_problems(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(1));
 		MemoryContextSwitchTo(old);
 	}
 	context = SRF_PERCALL_SETUP();
@@ -216,7 +215,7 @@ warn(const char *retrieval_func, const char *generation_func, Jsonb *options)
 	if (generation_known)
 		lc_page_read(&root);
 
-	foreach (cell, problems.list)
+	foreach(cell, problems.list)
 	{
 		LcProblem *problem = lfirst(cell);
 
@@ -256,7 +255,8 @@ lc_options_warn(const char *retrieval_func, const char *generation_func, Jsonb *
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
 		ereport(WARNING,
-				(errcode(error->sqlerrcode), errmsg("the options could not be checked: %s", error->message)));
+				(errcode(error->sqlerrcode),
+				 errmsg("the options could not be checked: %s", error->message)));
 		FreeErrorData(error);
 	}
 	PG_END_TRY();

@@ -20,4 +20,4 @@ extern void lc_options_check_keys(const LcOption *root, const char *hint);
  */
 extern void lc_options_warn(const char *retrieval_func, const char *generation_func, Jsonb *options);
 
-#endif							/* LC_VALIDATE_H */
+#endif /* LC_VALIDATE_H */

@@ -29,7 +29,8 @@ refuse(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("a credential is shown only to whoever gives its verification code"),
-			 errhint("The condition verify_uuid = CODE is required. Codes are looked up one at a time.")));
+			 errhint(
+				 "The condition verify_uuid = CODE is required. Codes are looked up one at a time.")));
 }
 
 /* keyed(uuid): never called where planning has settled it, so whoever gets here has given no code. */
@@ -77,7 +78,7 @@ demands_key(Node *condition, const Var *column)
 	else if (is_andclause(condition))
 		conjuncts = ((BoolExpr *) condition)->args;
 
-	foreach (cell, conjuncts)
+	foreach(cell, conjuncts)
 	{
 		if (demands_key((Node *) lfirst(cell), column))
 			return true;

@@ -10,8 +10,8 @@
 
 typedef struct LcBuiltin
 {
-	const char *name;			/* as in PDF, "Times-Roman" */
-	const uint16 *widths;		/* of the codes from 32 to 255; NULL: all are 600 */
+	const char *name;	  /* as in PDF, "Times-Roman" */
+	const uint16 *widths; /* of the codes from 32 to 255; NULL: all are 600 */
 } LcBuiltin;
 
 /* The font with this name, in this letter case; NULL: none. */
@@ -23,4 +23,4 @@ extern int lc_builtin_code(uint32 character);
 /* The width of a code in thousandths of the font size. */
 extern int lc_builtin_width(const LcBuiltin *font, int code);
 
-#endif							/* LC_BASE14_H */
+#endif /* LC_BASE14_H */

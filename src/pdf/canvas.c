@@ -46,7 +46,7 @@ typedef struct Object
 	LcCanvas *canvas;
 	const char *entries;
 	Size entries_length;
-	const void *data;			/* of a stream; its length */
+	const void *data; /* of a stream; its length */
 	Size length;
 	bool is_stream;
 	bool is_defined;
@@ -60,13 +60,13 @@ struct LcCanvas
 	HPDF_MMgr memory;
 	HPDF_Xref xref;
 	HPDF_Stream out;
-	Size size;					/* bytes at most, of the objects defined so far */
+	Size size; /* bytes at most, of the objects defined so far */
 	StringInfoData catalog;
-	int pages;					/* numbers of objects; 0: none */
+	int pages; /* numbers of objects; 0: none */
 	int page;
 	int info;
 	uint64 id[2];
-	char *bytes;				/* the file, while it is written */
+	char *bytes; /* the file, while it is written */
 	Size written;
 	Size room;
 };
@@ -387,8 +387,8 @@ lc_canvas_info(LcCanvas *canvas, const LcDocumentInfo *info)
 		{
 			created = psprintf("D:%04d%02d%02d%02d%02d%02dZ", tm.tm_year, tm.tm_mon, tm.tm_mday,
 							   tm.tm_hour, tm.tm_min, tm.tm_sec);
-			created_xmp = psprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year, tm.tm_mon,
-								   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+			created_xmp = psprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year, tm.tm_mon, tm.tm_mday,
+								   tm.tm_hour, tm.tm_min, tm.tm_sec);
 		}
 	}
 
@@ -456,9 +456,9 @@ write_frame(LcCanvas *canvas)
 	lc_canvas_object(canvas, lc_canvas_pages(canvas), pages, strlen(pages));
 
 	/* AES-256 came with extension level 8 of version 1.7, before version 2.0 had it. */
-	appendStringInfo(&canvas->catalog,
-					 " /Type /Catalog /Pages %d 0 R%s", canvas->pages,
-					 canvas->seal == NULL ? ""
+	appendStringInfo(&canvas->catalog, " /Type /Catalog /Pages %d 0 R%s", canvas->pages,
+					 canvas->seal == NULL
+						 ? ""
 						 : " /Extensions << /ADBE << /BaseVersion /1.7 /ExtensionLevel 8 >> >>");
 	lc_canvas_object(canvas, catalog, canvas->catalog.data, canvas->catalog.len);
 
@@ -498,11 +498,11 @@ lc_canvas_finish(LcCanvas *canvas)
 
 	size = canvas->size + canvas->xref->entries->count * OBJECT_OVERHEAD + FILE_OVERHEAD;
 	if (size > limit || size > MaxAllocSize - VARHDRSZ)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("document is too large"),
-						errdetail("It takes up to %zu bytes, and %zu are allowed "
-								  "(learning_credentials.max_document_size).",
-								  size, Min(limit, MaxAllocSize - VARHDRSZ))));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("document is too large"),
+				 errdetail("It takes up to %zu bytes, and %zu are allowed "
+						   "(learning_credentials.max_document_size).",
+						   size, Min(limit, MaxAllocSize - VARHDRSZ))));
 
 	MemoryContextSwitchTo(before);
 	document = palloc(size + VARHDRSZ);

@@ -26,17 +26,17 @@ typedef struct LcCanvas LcCanvas;
 
 typedef enum LcCoding
 {
-	LC_RAW,						/* data as they are; "entries" has the /Filter, if any */
-	LC_DEFLATE					/* the canvas compresses, and writes /Filter /FlateDecode */
+	LC_RAW,	   /* data as they are; "entries" has the /Filter, if any */
+	LC_DEFLATE /* the canvas compresses, and writes /Filter /FlateDecode */
 } LcCoding;
 
 typedef struct LcDocumentInfo
 {
-	const char *title;			/* UTF-8, as the rest; NULL: none */
+	const char *title; /* UTF-8, as the rest; NULL: none */
 	const char *author;
 	const char *subject;
-	const char *language;		/* BCP 47, for example "en" or "pt-BR" */
-	TimestampTz created;		/* 0: none */
+	const char *language; /* BCP 47, for example "en" or "pt-BR" */
+	TimestampTz created;  /* 0: none */
 } LcDocumentInfo;
 
 /* A new document; seal NULL: not encrypted. */
@@ -85,4 +85,4 @@ extern int lc_canvas_page(LcCanvas *canvas);
  */
 extern bytea *lc_canvas_finish(LcCanvas *canvas);
 
-#endif							/* LC_CANVAS_H */
+#endif /* LC_CANVAS_H */

@@ -29,7 +29,7 @@ typedef struct Reader
 typedef struct TopDict
 {
 	bool is_cid_keyed;
-	uint32 charset;				/* offsets from the start of the program */
+	uint32 charset; /* offsets from the start of the program */
 	uint32 char_strings;
 } TopDict;
 
@@ -37,8 +37,7 @@ static void
 unreadable(void)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("font is damaged"),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("font is damaged"),
 			 errdetail("Its table \"CFF \" cannot be read.")));
 }
 
@@ -82,7 +81,7 @@ read_index(Reader *reader, Size *first, Size *first_end)
 static void
 read_top_dict(Reader *reader, Size end, TopDict *dict)
 {
-	uint32 operand = 0;			/* the last one */
+	uint32 operand = 0; /* the last one */
 
 	memset(dict, 0, sizeof(TopDict));
 	while (reader->at < end)
@@ -91,13 +90,13 @@ read_top_dict(Reader *reader, Size end, TopDict *dict)
 
 		if (byte <= 21)
 		{
-			uint32 operator = byte == 12 ? ESCAPE + read_number(reader, 1) : byte;
+			uint32 operator= byte == 12 ? ESCAPE + read_number(reader, 1) : byte;
 
-			if (operator == OPERATOR_ROS)
+			if (operator== OPERATOR_ROS)
 				dict->is_cid_keyed = true;
-			else if (operator == OPERATOR_CHARSET)
+			else if (operator== OPERATOR_CHARSET)
 				dict->charset = operand;
-			else if (operator == OPERATOR_CHAR_STRINGS)
+			else if (operator== OPERATOR_CHAR_STRINGS)
 				dict->char_strings = operand;
 			operand = 0;
 		}
@@ -122,7 +121,7 @@ read_top_dict(Reader *reader, Size end, TopDict *dict)
 		else
 		{
 			read_number(reader, 1);
-			operand = 0;		/* negative, which no offset is */
+			operand = 0; /* negative, which no offset is */
 		}
 	}
 }
@@ -136,7 +135,7 @@ lc_cff_cids(const uint8 *data, Size length, uint32 *cid_count)
 	Size first_end;
 	uint32 format;
 	uint32 count;
-	uint32 glyph = 1;			/* glyph 0 is CID 0 and not listed */
+	uint32 glyph = 1; /* glyph 0 is CID 0 and not listed */
 	uint16 *cids;
 
 	/* The header (6), whose third byte is its length; the INDEX of names (7), that of top DICTs (8). */

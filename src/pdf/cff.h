@@ -14,4 +14,4 @@
  */
 extern uint16 *lc_cff_cids(const uint8 *data, Size length, uint32 *cid_count);
 
-#endif							/* LC_CFF_H */
+#endif /* LC_CFF_H */

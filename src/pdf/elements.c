@@ -21,7 +21,7 @@
 #define MAX_SIZE 2000
 #define MAX_CHAR_SPACE 1000
 #define MAX_LINE_HEIGHT 10
-#define MAX_ELEMENTS 500		/* of each kind */
+#define MAX_ELEMENTS 500 /* of each kind */
 
 /* Free at the edges of a page, of its width. */
 #define MARGIN (1.0 / 12)
@@ -34,15 +34,18 @@
 
 #define MILLIMETRE (72 / 25.4)
 
-const char *const lc_page_keys[] = { "template", "template_multiline", "page", "defaults",
-									 "text_elements", "images", "qr_codes", "locale", "date_format",
-									 "time_zone", "protection", NULL };
+const char *const lc_page_keys[] = { "template",	  "template_multiline",
+									 "page",		  "defaults",
+									 "text_elements", "images",
+									 "qr_codes",	  "locale",
+									 "date_format",	  "time_zone",
+									 "protection",	  NULL };
 
 static const char *const page_keys[] = { "size", "orientation", NULL };
-static const char *const styling_keys[] = { "x", "align", "size", "min_size", "max_width", "font",
-											"color", "char_space", "uppercase", "line_height",
-											"direction", NULL };
-static const char *const own_keys[] = { "text", "y", NULL };	/* what an element has besides */
+static const char *const styling_keys[] = { "x",		 "align",		"size",		 "min_size",
+											"max_width", "font",		"color",	 "char_space",
+											"uppercase", "line_height", "direction", NULL };
+static const char *const own_keys[] = { "text", "y", NULL }; /* what an element has besides */
 static const char *const image_keys[] = { "slug", "x", "y", "width", "height", "alt", NULL };
 static const char *const qr_keys[] = { "text", "x", "y", "size", NULL };
 
@@ -165,8 +168,7 @@ read_element(const LcOption *object)
 	lc_option_number(object, "size", 0, true, MAX_SIZE, &element->size);
 	lc_option_number(object, "min_size", 0, true, MAX_SIZE, &element->min_size);
 	lc_option_number(object, "max_width", 0, true, MAX_LENGTH, &element->max_width);
-	lc_option_number(object, "char_space", -MAX_CHAR_SPACE, false, MAX_CHAR_SPACE,
-					 &element->char_space);
+	lc_option_number(object, "char_space", -MAX_CHAR_SPACE, false, MAX_CHAR_SPACE, &element->char_space);
 	lc_option_number(object, "line_height", 0, true, MAX_LINE_HEIGHT, &element->line_height);
 	if (lc_option_word(object, "align", align_words, &word))
 		element->align = LC_ALIGN_LEFT + word;
@@ -316,16 +318,15 @@ read_texts(const LcOption *root, LcPage *page)
 		members = lc_option_members(&elements, &count);
 		if (count > MAX_ELEMENTS)
 		{
-			lc_option_problem(&elements, NULL, LC_PROBLEM_LIMIT, NULL,
-							  "more than %d elements on a page", MAX_ELEMENTS);
+			lc_option_problem(&elements, NULL, LC_PROBLEM_LIMIT, NULL, "more than %d elements on a page",
+							  MAX_ELEMENTS);
 			count = MAX_ELEMENTS;
 		}
 	}
 
 	for (i = 0; i < lengthof(standard_elements); i++)
 	{
-		LcTextElement *standard =
-			unset_element(psprintf("text_elements.%s", standard_elements[i].name));
+		LcTextElement *standard = unset_element(psprintf("text_elements.%s", standard_elements[i].name));
 		LcOption *member = NULL;
 
 		standard->text = pstrdup(standard_elements[i].text);
@@ -389,7 +390,8 @@ read_image(const LcOption *object, LcPage *page)
 	lc_option_number(object, "width", 0, true, MAX_LENGTH, &image->width);
 	lc_option_number(object, "height", 0, true, MAX_LENGTH, &image->height);
 	if (image->asset != NULL)
-		image->alt = image->asset->description[0] != '\0' ? image->asset->description : image->asset->slug;
+		image->alt = image->asset->description[0] != '\0' ? image->asset->description
+														  : image->asset->slug;
 	lc_option_text(object, "alt", &image->alt);
 	lc_option_known_keys(object, image_keys, NULL, NULL);
 	if (image->asset != NULL && placed)
@@ -469,9 +471,9 @@ read_ground(const LcOption *root, LcPage *page)
 	}
 
 	if (!has_template && !has_page)
-		lc_option_problem(root, "template", LC_PROBLEM_VALUE,
-						  "Name the asset with the page's design, or set \"page\" for a page without one.",
-						  "missing");
+		lc_option_problem(
+			root, "template", LC_PROBLEM_VALUE,
+			"Name the asset with the page's design, or set \"page\" for a page without one.", "missing");
 	else if (has_template && has_page)
 		lc_option_problem(root, "page", LC_PROBLEM_VALUE,
 						  "Set one of the two to null to take back what the credential type sets.",
@@ -494,12 +496,12 @@ read_language(const LcOption *root, LcPage *page)
 	if (lc_option_get(root, "locale", &option) && lc_option_is_text(&option, &page->locale) &&
 		!lc_locale_is_known(page->locale))
 		lc_option_unexpected(&option, "a locale such as \"en\" or \"pt-BR\"");
-	if (lc_option_get(root, "date_format", &option) &&
-		lc_option_is_text(&option, &page->date_format) &&
+	if (lc_option_get(root, "date_format", &option) && lc_option_is_text(&option, &page->date_format) &&
 		!lc_date_format_is_valid(page->date_format, &reason))
-		lc_option_problem(&option, NULL, LC_PROBLEM_VALUE,
-						  "Use \"short\", \"medium\", \"long\", \"full\", or a pattern of ICU such as \"d MMMM yyyy\".",
-						  "%s", reason);
+		lc_option_problem(
+			&option, NULL, LC_PROBLEM_VALUE,
+			"Use \"short\", \"medium\", \"long\", \"full\", or a pattern of ICU such as \"d MMMM yyyy\".",
+			"%s", reason);
 	if (lc_option_get(root, "time_zone", &option) && lc_option_is_text(&option, &page->time_zone) &&
 		!lc_time_zone_is_known(page->time_zone))
 		lc_option_unexpected(&option, "a time zone such as \"UTC\" or \"Europe/Warsaw\"");
@@ -542,7 +544,7 @@ lc_page_place(LcPage *page, const LcOption *root, double width, double height)
 {
 	ListCell *cell;
 
-	foreach (cell, page->texts)
+	foreach(cell, page->texts)
 	{
 		LcTextElement *text = lfirst(cell);
 
@@ -550,7 +552,7 @@ lc_page_place(LcPage *page, const LcOption *root, double width, double height)
 			check_extent(root, text->path, "x", text->x, text->x, width, "wide");
 		check_extent(root, text->path, "y", text->y, text->y, height, "high");
 	}
-	foreach (cell, page->images)
+	foreach(cell, page->images)
 	{
 		LcImageElement *image = lfirst(cell);
 		double proportion;
@@ -566,7 +568,7 @@ lc_page_place(LcPage *page, const LcOption *root, double width, double height)
 		check_extent(root, image->path, "x", image->x, image->x + image->width, width, "wide");
 		check_extent(root, image->path, "y", image->y, image->y + image->height, height, "high");
 	}
-	foreach (cell, page->qr_codes)
+	foreach(cell, page->qr_codes)
 	{
 		LcQrElement *code = lfirst(cell);
 

@@ -17,79 +17,79 @@
 
 typedef enum LcAlign
 {
-	LC_ALIGN_UNSET,				/* only while options are read, as LC_DIRECTION_UNSET */
+	LC_ALIGN_UNSET, /* only while options are read, as LC_DIRECTION_UNSET */
 	LC_ALIGN_LEFT,
 	LC_ALIGN_CENTER,
 	LC_ALIGN_RIGHT,
-	LC_ALIGN_START,				/* left, or right in a right-to-left text */
+	LC_ALIGN_START, /* left, or right in a right-to-left text */
 	LC_ALIGN_END
 } LcAlign;
 
 typedef enum LcDirection
 {
 	LC_DIRECTION_UNSET,
-	LC_DIRECTION_AUTO,			/* by the first strong character */
+	LC_DIRECTION_AUTO, /* by the first strong character */
 	LC_DIRECTION_LTR,
 	LC_DIRECTION_RTL
 } LcDirection;
 
 typedef struct LcColor
 {
-	double red;					/* 0 to 1 */
+	double red; /* 0 to 1 */
 	double green;
 	double blue;
 } LcColor;
 
 typedef struct LcTextElement
 {
-	const char *path;			/* "text_elements.name" */
-	char *text;					/* placeholders not filled in */
-	double x;					/* NaN: as align says, see lc_element_x() */
-	double y;					/* of the first line's baseline */
+	const char *path; /* "text_elements.name" */
+	char *text;		  /* placeholders not filled in */
+	double x;		  /* NaN: as align says, see lc_element_x() */
+	double y;		  /* of the first line's baseline */
 	double size;
-	double min_size;			/* NaN: half of size */
-	double max_width;			/* NaN: see lc_element_max_width() */
+	double min_size;  /* NaN: half of size */
+	double max_width; /* NaN: see lc_element_max_width() */
 	double char_space;
-	double line_height;			/* of size */
+	double line_height; /* of size */
 	LcAlign align;
 	LcDirection direction;
 	bool uppercase;
-	bool uppercase_set;			/* only while options are read */
+	bool uppercase_set; /* only while options are read */
 	LcColor color;
-	List *fonts;				/* of LcFontRef */
+	List *fonts; /* of LcFontRef */
 } LcTextElement;
 
 typedef struct LcImageElement
 {
-	const char *path;			/* "images[0]" */
+	const char *path; /* "images[0]" */
 	LcAsset *asset;
-	const LcImage *image;		/* set by lc_page_place() */
-	char *alt;					/* what stands for it, placeholders not filled in; empty: it is decoration */
-	double x;					/* of the bottom left corner */
+	const LcImage *image; /* set by lc_page_place() */
+	char *alt;			  /* what stands for it, placeholders not filled in; empty: it is decoration */
+	double x;			  /* of the bottom left corner */
 	double y;
-	double width;				/* NaN until lc_page_place(), if it is not given */
+	double width; /* NaN until lc_page_place(), if it is not given */
 	double height;
 } LcImageElement;
 
 typedef struct LcQrElement
 {
-	const char *path;			/* "qr_codes[0]" */
-	char *text;					/* placeholders not filled in */
-	double x;					/* of the bottom left corner, quiet zone included */
+	const char *path; /* "qr_codes[0]" */
+	char *text;		  /* placeholders not filled in */
+	double x;		  /* of the bottom left corner, quiet zone included */
 	double y;
 	double size;
 } LcQrElement;
 
 typedef struct LcPage
 {
-	LcAsset *ground;			/* NULL: a blank page of width and height */
-	LcAsset *multiline_ground;	/* NULL: ground */
-	double width;				/* of the blank page */
+	LcAsset *ground;		   /* NULL: a blank page of width and height */
+	LcAsset *multiline_ground; /* NULL: ground */
+	double width;			   /* of the blank page */
 	double height;
-	List *texts;				/* of LcTextElement, in the order of drawing */
-	LcTextElement *context;		/* the element "context" among them; NULL: hidden */
-	List *images;				/* of LcImageElement */
-	List *qr_codes;				/* of LcQrElement */
+	List *texts;			/* of LcTextElement, in the order of drawing */
+	LcTextElement *context; /* the element "context" among them; NULL: hidden */
+	List *images;			/* of LcImageElement */
+	List *qr_codes;			/* of LcQrElement */
 	char *locale;
 	char *date_format;
 	char *time_zone;
@@ -127,4 +127,4 @@ extern LcAlign lc_element_align(const LcTextElement *element, bool rtl);
  */
 extern double lc_element_max_width(const LcTextElement *element, double page_width, bool rtl);
 
-#endif							/* LC_ELEMENTS_H */
+#endif /* LC_ELEMENTS_H */

@@ -33,8 +33,7 @@ typedef struct Layer
 static voidpf
 zlib_alloc(voidpf context, uInt items, uInt size)
 {
-	return MemoryContextAllocExtended((MemoryContext) context, (Size) items * size,
-									  MCXT_ALLOC_NO_OOM);
+	return MemoryContextAllocExtended((MemoryContext) context, (Size) items * size, MCXT_ALLOC_NO_OOM);
 }
 
 static void
@@ -75,8 +74,7 @@ lc_deflate(StringInfo buffer, const void *data, Size length)
 
 	bound = deflateBound(kept, length);
 	if (bound >= MaxAllocSize)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too long to be compressed")));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too long to be compressed")));
 	enlargeStringInfo(buffer, (int) bound);
 	kept->next_in = (Bytef *) unconstify(void *, data);
 	kept->avail_in = (uInt) length;
@@ -125,7 +123,7 @@ feed(Layer *layer, const uint8 *data, Size length, Size limit, StringInfo buffer
 		else if (buffer != NULL)
 			appendBinaryStringInfo(buffer, (char *) layer->out, (int) produced);
 		if (stream->avail_out > 0)
-			break;				/* it wants more than there is */
+			break; /* it wants more than there is */
 	}
 	return LC_INFLATE_DONE;
 }

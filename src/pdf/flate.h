@@ -12,8 +12,8 @@
 typedef enum LcInflated
 {
 	LC_INFLATE_DONE,
-	LC_INFLATE_BROKEN,			/* not compressed data */
-	LC_INFLATE_TOO_LONG			/* more than the limit */
+	LC_INFLATE_BROKEN,	/* not compressed data */
+	LC_INFLATE_TOO_LONG /* more than the limit */
 } LcInflated;
 
 /* Appends the data compressed. */
@@ -26,4 +26,4 @@ extern void lc_deflate(StringInfo buffer, const void *data, Size length);
  */
 extern LcInflated lc_inflate(StringInfo buffer, const void *data, Size length, int layers, Size limit);
 
-#endif							/* LC_FLATE_H */
+#endif /* LC_FLATE_H */

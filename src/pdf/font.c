@@ -36,28 +36,24 @@ typedef struct FontFile
 typedef struct Opening
 {
 	LcFont *font;
-	const uint8 *data;			/* the file, which outlives the font */
+	const uint8 *data; /* the file, which outlives the font */
 	Size length;
 	const LcFontRef *ref;
 } Opening;
 
 /* Outlines, and what says how to read them. The rest of a font is for shaping, done before. */
-static const hb_tag_t outline_tables[] = {
-	HB_TAG('C', 'F', 'F', ' '), HB_TAG('g', 'l', 'y', 'f'), HB_TAG('h', 'e', 'a', 'd'),
-	HB_TAG('h', 'h', 'e', 'a'), HB_TAG('h', 'm', 't', 'x'), HB_TAG('l', 'o', 'c', 'a'),
-	HB_TAG('m', 'a', 'x', 'p')
-};
+static const hb_tag_t outline_tables[] = { HB_TAG('C', 'F', 'F', ' '), HB_TAG('g', 'l', 'y', 'f'),
+										   HB_TAG('h', 'e', 'a', 'd'), HB_TAG('h', 'h', 'e', 'a'),
+										   HB_TAG('h', 'm', 't', 'x'), HB_TAG('l', 'o', 'c', 'a'),
+										   HB_TAG('m', 'a', 'x', 'p') };
 
 /* What an instance of a variable font is made of besides. */
-static const hb_tag_t variation_tables[] = {
-	HB_TAG('H', 'V', 'A', 'R'), HB_TAG('a', 'v', 'a', 'r'), HB_TAG('f', 'v', 'a', 'r'),
-	HB_TAG('g', 'v', 'a', 'r')
-};
+static const hb_tag_t variation_tables[] = { HB_TAG('H', 'V', 'A', 'R'), HB_TAG('a', 'v', 'a', 'r'),
+											 HB_TAG('f', 'v', 'a', 'r'), HB_TAG('g', 'v', 'a', 'r') };
 
 /* What else a font has when it must be embedded whole: its hints. */
-static const hb_tag_t hint_tables[] = {
-	HB_TAG('c', 'v', 't', ' '), HB_TAG('f', 'p', 'g', 'm'), HB_TAG('p', 'r', 'e', 'p')
-};
+static const hb_tag_t hint_tables[] = { HB_TAG('c', 'v', 't', ' '), HB_TAG('f', 'p', 'g', 'm'),
+										HB_TAG('p', 'r', 'e', 'p') };
 
 /* ---- opening ---- */
 
@@ -122,8 +118,9 @@ describe(LcFont *font, const uint8 *head)
 	for (i = 0; i < 4; i++)
 		appendStringInfo(&entries, i == 0 ? "%d" : " %d",
 						 thousandths(font, (int16) (head[36 + 2 * i] << 8 | head[37 + 2 * i])));
-	appendStringInfo(&entries, "] /Ascent %d /Descent %d /CapHeight %d", thousandths(font, extents.ascender),
-					 thousandths(font, extents.descender), thousandths(font, cap_height));
+	appendStringInfo(&entries, "] /Ascent %d /Descent %d /CapHeight %d",
+					 thousandths(font, extents.ascender), thousandths(font, extents.descender),
+					 thousandths(font, cap_height));
 	appendStringInfoString(&entries, " /ItalicAngle ");
 	lc_pdf_number(&entries, Max(Min(angle, 90), -90));
 	/* No font says how thick its stems are: a usual guess from its weight, 50 to 200 from thin to black. */
@@ -206,7 +203,7 @@ open_font(void *argument)
 	if (!font->is_cff)
 		read_axes(font);
 	if (opening->ref->axis_count > 0)
-		{
+	{
 		take_tables(font, variation_tables, lengthof(variation_tables));
 		lc_font_make_instance(font, opening->ref);
 	}
@@ -350,7 +347,8 @@ check_file(void *argument)
 	const Checking *checking = argument;
 	int count = lc_font_file_count(checking->data, checking->length);
 	const uint8 **seen = palloc(sizeof(uint8 *) * count);
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "font check", ALLOCSET_SMALL_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "font check", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ErrorContextCallback callback = { error_context_stack, collection_context, NULL };
 	int index;

@@ -16,16 +16,16 @@
 typedef struct LcFont
 {
 	LcCached cached;
-	char name[64];				/* its PostScript name, fit for PDF */
-	hb_blob_t *blob;			/* the file */
-	hb_face_t *face;			/* all of it: for shaping */
-	hb_font_t *font;			/* at a scale of units_per_em */
-	hb_face_t *outlines;		/* only what is embedded: for cutting */
+	char name[64];		 /* its PostScript name, fit for PDF */
+	hb_blob_t *blob;	 /* the file */
+	hb_face_t *face;	 /* all of it: for shaping */
+	hb_font_t *font;	 /* at a scale of units_per_em */
+	hb_face_t *outlines; /* only what is embedded: for cutting */
 	int units_per_em;
-	bool is_cff;				/* else TrueType */
-	bool whole;					/* must not be cut (OS/2 fsType) */
-	char *descriptor;			/* entries of the font descriptor but for name and file */
-	LcFontAxis *axes;			/* of a variable font */
+	bool is_cff;	  /* else TrueType */
+	bool whole;		  /* must not be cut (OS/2 fsType) */
+	char *descriptor; /* entries of the font descriptor but for name and file */
+	LcFontAxis *axes; /* of a variable font */
 	int axis_count;
 } LcFont;
 
@@ -50,11 +50,11 @@ extern void lc_font_make_instance(LcFont *font, const LcFontRef *ref);
 /* What of a font goes into a document. */
 typedef struct LcFontCut
 {
-	uint8 *data;				/* the font program, palloc'd */
+	uint8 *data; /* the font program, palloc'd */
 	Size length;
-	uint16 *codes;				/* the code of each of the glyphs asked for, palloc'd */
-	char name[80];				/* of the font in the document */
-	int descriptor;				/* number of the FontDescriptor, once embedded */
+	uint16 *codes;	/* the code of each of the glyphs asked for, palloc'd */
+	char name[80];	/* of the font in the document */
+	int descriptor; /* number of the FontDescriptor, once embedded */
 } LcFontCut;
 
 /* Cuts the font to these glyphs and those they are made of. */
@@ -67,4 +67,4 @@ extern void lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int co
 extern int lc_font_embed(LcCanvas *canvas, const LcFont *font, const hb_codepoint_t *glyphs, int count,
 						 LcFontCut *cut);
 
-#endif							/* LC_FONT_H */
+#endif /* LC_FONT_H */

@@ -60,8 +60,7 @@ static void
 cut_failed(const LcFont *font)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("font \"%s\" is damaged", font->name),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("font \"%s\" is damaged", font->name),
 			 errdetail("Its outlines cannot be read.")));
 }
 
@@ -90,7 +89,8 @@ lc_font_cut(const LcFont *font, const hb_codepoint_t *glyphs, int count, LcFontC
 		owner->input = hb_subset_input_create_or_fail();
 		if (owner->input == NULL)
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-		hb_subset_input_set_flags(owner->input, HB_SUBSET_FLAGS_NO_HINTING | HB_SUBSET_FLAGS_NOTDEF_OUTLINE);
+		hb_subset_input_set_flags(owner->input,
+								  HB_SUBSET_FLAGS_NO_HINTING | HB_SUBSET_FLAGS_NOTDEF_OUTLINE);
 		wanted = hb_subset_input_glyph_set(owner->input);
 		for (i = 0; i < count; i++)
 			hb_set_add(wanted, glyphs[i]);
@@ -146,7 +146,7 @@ read_short(const char *data)
 static bool
 composite_is_sound(const char *data, unsigned length, unsigned glyphs)
 {
-	unsigned at = 10;			/* after the header */
+	unsigned at = 10; /* after the header */
 	unsigned flags;
 
 	do
@@ -154,7 +154,11 @@ composite_is_sound(const char *data, unsigned length, unsigned glyphs)
 		if (at + 4 > length || read_short(data + at + 2) >= glyphs)
 			return false;
 		flags = read_short(data + at);
-		at += 4 + (flags & 0x0001 ? 4 : 2) + (flags & 0x0008 ? 2 : flags & 0x0040 ? 4 : flags & 0x0080 ? 8 : 0);
+		at += 4 + (flags & 0x0001 ? 4 : 2) +
+			(flags & 0x0008		  ? 2
+				 : flags & 0x0040 ? 4
+				 : flags & 0x0080 ? 8
+								  : 0);
 	} while (flags & 0x0020);
 	if (flags & 0x0100)
 		at = at + 2 <= length ? at + 2 + read_short(data + at) : length + 1;
@@ -189,7 +193,7 @@ outlines_are_sound(hb_face_t *outlines, const hb_variation_t *values, int count)
 			const char *offset = offsets + (i + end) * size;
 
 			place[end] = size == 2 ? read_short(offset) * 2
-				: read_short(offset) << 16 | read_short(offset + 2);
+								   : read_short(offset) << 16 | read_short(offset + 2);
 		}
 		sound = place[0] <= place[1] && place[1] <= hb_blob_get_length(glyf) &&
 			hb_font_get_glyph_extents(font, i, &ink);
@@ -206,7 +210,8 @@ outlines_are_sound(hb_face_t *outlines, const hb_variation_t *values, int count)
 void
 lc_font_make_instance(LcFont *font, const LcFontRef *ref)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "instance", ALLOCSET_SMALL_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "instance", ALLOCSET_SMALL_SIZES);
 	CutOwner *owner = MemoryContextAllocZero(context, sizeof(CutOwner));
 	hb_variation_t *values = MemoryContextAlloc(context, sizeof(hb_variation_t) * ref->axis_count);
 	int i;
@@ -218,9 +223,11 @@ lc_font_make_instance(LcFont *font, const LcFontRef *ref)
 	owner->input = hb_subset_input_create_or_fail();
 	if (owner->input == NULL)
 		lc_guard_memory_error();
-	hb_subset_input_set_flags(owner->input, HB_SUBSET_FLAGS_NO_HINTING | HB_SUBSET_FLAGS_RETAIN_GIDS |
-							  HB_SUBSET_FLAGS_NOTDEF_OUTLINE);
-	hb_set_add_range(hb_subset_input_glyph_set(owner->input), 0, hb_face_get_glyph_count(font->face) - 1);
+	hb_subset_input_set_flags(owner->input,
+							  HB_SUBSET_FLAGS_NO_HINTING | HB_SUBSET_FLAGS_RETAIN_GIDS |
+								  HB_SUBSET_FLAGS_NOTDEF_OUTLINE);
+	hb_set_add_range(hb_subset_input_glyph_set(owner->input), 0,
+					 hb_face_get_glyph_count(font->face) - 1);
 	for (i = 0; i < font->axis_count; i++)
 		hb_subset_input_pin_axis_to_default(owner->input, font->outlines,
 											hb_tag_from_string(font->axes[i].tag, 4));

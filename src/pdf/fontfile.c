@@ -38,8 +38,7 @@ static void
 broken(const char *detail)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("font is damaged"),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("font is damaged"),
 			 errdetail("%s", detail)));
 }
 
@@ -104,8 +103,7 @@ check_directory(const uint8 *data, Size length, int index)
 	if (version != 0x00010000 && version != TAG('t', 'r', 'u', 'e') &&
 		version != TAG('O', 'T', 'T', 'O'))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("file is not a font"),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("file is not a font"),
 				 errdetail("TrueType and OpenType fonts and collections of them are supported.")));
 	count = read_number(data + directory + 4, 2);
 	if (count == 0 || count > MAX_TABLES)
@@ -124,8 +122,9 @@ check_directory(const uint8 *data, Size length, int index)
 			tag[c] = record[c] >= ' ' && record[c] <= '~' ? (char) record[c] : '?';
 		tag[4] = '\0';
 		if (start > length || size > length - start)
-			broken(psprintf("Its table \"%s\" reaches beyond the end of the file: the file has %zu bytes.",
-							tag, length));
+			broken(
+				psprintf("Its table \"%s\" reaches beyond the end of the file: the file has %zu bytes.",
+						 tag, length));
 	}
 	return directory;
 }
@@ -138,9 +137,7 @@ check_tables(const uint8 *data, uint32 directory, LcFontFacts *facts)
 	{
 		const char *tag;
 		uint32 least;
-	} required[] = {
-		{ "cmap", 4 }, { "head", 54 }, { "hhea", 36 }, { "hmtx", 4 }, { "maxp", 6 }
-	};
+	} required[] = { { "cmap", 4 }, { "head", 54 }, { "hhea", 36 }, { "hmtx", 4 }, { "maxp", 6 } };
 	const uint8 *table;
 	uint32 length;
 	uint32 ignored;
@@ -210,7 +207,8 @@ check_embedding(const uint8 *data, uint32 directory, bool *whole)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("font cannot be embedded: it says that its licence forbids it"),
-				 errdetail("The embedding level of its table OS/2 (fsType 0x%04X) is \"restricted\".", type)));
+				 errdetail("The embedding level of its table OS/2 (fsType 0x%04X) is \"restricted\".",
+						   type)));
 	if (type & FSTYPE_BITMAP_ONLY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -10,10 +10,10 @@
 /* What a font in a file is. */
 typedef struct LcFontFacts
 {
-	const uint8 *head;			/* its table "head", in the file */
-	const uint8 *outlines;		/* its outlines, which fonts of a collection may share */
-	bool is_cff;				/* else TrueType */
-	bool whole;					/* must not be cut (OS/2 fsType) */
+	const uint8 *head;	   /* its table "head", in the file */
+	const uint8 *outlines; /* its outlines, which fonts of a collection may share */
+	bool is_cff;		   /* else TrueType */
+	bool whole;			   /* must not be cut (OS/2 fsType) */
 } LcFontFacts;
 
 /*
@@ -29,4 +29,4 @@ extern int lc_font_file_count(const uint8 *data, Size length);
  */
 extern void lc_font_file_check(const uint8 *data, Size length, int index, LcFontFacts *facts);
 
-#endif							/* LC_FONTFILE_H */
+#endif /* LC_FONTFILE_H */

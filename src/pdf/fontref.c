@@ -10,7 +10,7 @@
 #include "pdf/fontref.h"
 #include "pdf/typeset.h"
 
-#define MAX_FONTS 16			/* in one list */
+#define MAX_FONTS 16 /* in one list */
 
 /* What every font's file has: its first font as it is. */
 #define FIRST_FONT "#0"
@@ -120,7 +120,8 @@ append_font(List *fonts, const LcOption *option)
 
 		if (ref->index >= count)
 		{
-			lc_option_problem(&named, NULL, LC_PROBLEM_ASSET, "Fonts of a collection are counted from 0.",
+			lc_option_problem(&named, NULL, LC_PROBLEM_ASSET,
+							  "Fonts of a collection are counted from 0.",
 							  "asset \"%s\" has %s, and none with the number %d", ref->asset->slug,
 							  count_of_fonts(count), ref->index);
 			return fonts;
@@ -155,7 +156,8 @@ lc_font_refs_read(const LcOption *object, const char *key)
 	}
 	if (option.value.type != jbvString && option.value.type != jbvBinary)
 	{
-		lc_option_unexpected(&option, "the name of a font, an object with its \"slug\", or a list of these");
+		lc_option_unexpected(&option,
+							 "the name of a font, an object with its \"slug\", or a list of these");
 		return NIL;
 	}
 	return append_font(NIL, &option);

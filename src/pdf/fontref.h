@@ -17,7 +17,7 @@
 /* An axis of a variable font, and the values that it takes (OpenType specification, fvar). */
 typedef struct LcFontAxis
 {
-	char tag[5];				/* "wght" */
+	char tag[5]; /* "wght" */
 	double min;
 	double initial;
 	double max;
@@ -32,12 +32,12 @@ typedef struct LcAxisValue
 
 typedef struct LcFontRef
 {
-	const char *name;			/* as it was named, without axes */
-	const LcAsset *asset;		/* NULL: a built-in font */
-	int index;					/* of the font in a collection, from 0 */
-	int axis_count;				/* axes that are not set have their initial value */
+	const char *name;	  /* as it was named, without axes */
+	const LcAsset *asset; /* NULL: a built-in font */
+	int index;			  /* of the font in a collection, from 0 */
+	int axis_count;		  /* axes that are not set have their initial value */
 	LcAxisValue *axes;
-	const char *variant;		/* index and axes as a text: the same for the same font of the asset */
+	const char *variant; /* index and axes as a text: the same for the same font of the asset */
 } LcFontRef;
 
 /*
@@ -64,4 +64,4 @@ extern int lc_font_count(const LcAsset *asset, const char *path);
  */
 extern const LcFontAxis *lc_font_axes(const LcFontRef *ref, const char *path, int *count);
 
-#endif							/* LC_FONTREF_H */
+#endif /* LC_FONTREF_H */

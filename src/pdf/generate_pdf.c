@@ -51,7 +51,7 @@ typedef struct Subject
 {
 	char *user_full_name;
 	char *context_name;
-	char *context_key;			/* NULL in a preview */
+	char *context_key; /* NULL in a preview */
 	char *type_name;
 	char *verify_uuid;
 	TimestampTz issue_date;
@@ -129,7 +129,7 @@ draw_text(Document *document, const LcTextElement *element, const char *text, co
 	style.char_space = element->char_space;
 	style.language = document->page->locale;
 	style.rtl = element->direction == LC_DIRECTION_AUTO ? lc_text_is_rtl(text)
-		: element->direction == LC_DIRECTION_RTL;
+														: element->direction == LC_DIRECTION_RTL;
 	style.path = element->path;
 	align = lc_element_align(element, style.rtl);
 	x = lc_element_x(element, page_width, style.rtl);
@@ -145,13 +145,14 @@ draw_text(Document *document, const LcTextElement *element, const char *text, co
 	input.breaks = find_breaks;
 	input.argument = &setting;
 	if (!lc_layout_fit(&input, &layout))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s: the text is %.6g points wide, more than the %.6g points it may take",
-						element->path, layout.widest, input.max_width),
-				 errdetail("It is as small as min_size allows (%g), and there is no place to break a line.",
-						   element->min_size),
-				 errhint("Lower \"min_size\", widen \"max_width\", or shorten the text.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s: the text is %.6g points wide, more than the %.6g points it may take",
+					element->path, layout.widest, input.max_width),
+			 errdetail("It is as small as min_size allows (%g), and there is no place to break a line.",
+					   element->min_size),
+			 errhint("Lower \"min_size\", widen \"max_width\", or shorten the text.")));
 
 	if (element->y + CAP_HEIGHT * layout.size > page_height)
 		ereport(ERROR,
@@ -161,9 +162,9 @@ draw_text(Document *document, const LcTextElement *element, const char *text, co
 				 errhint("Set a smaller \"y\" or \"size\".")));
 
 	lc_structure_open(document->structure, LC_ROLE_TEXT, said, x,
-					  lc_layout_baseline(&layout, element->y, element->line_height, 0) + CAP_HEIGHT * layout.size);
-	lc_pdf_numbers(&document->content, 3, element->color.red, element->color.green,
-				   element->color.blue);
+					  lc_layout_baseline(&layout, element->y, element->line_height, 0) +
+						  CAP_HEIGHT * layout.size);
+	lc_pdf_numbers(&document->content, 3, element->color.red, element->color.green, element->color.blue);
 	appendStringInfoString(&document->content, "rg\n");
 	for (i = 0; i < layout.line_count; i++)
 	{
@@ -177,11 +178,13 @@ draw_text(Document *document, const LcTextElement *element, const char *text, co
 		else if (align == LC_ALIGN_RIGHT)
 			left = x - line->width;
 		if (left < -TOLERANCE || left + line->width > page_width + TOLERANCE)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%s: a line of the text reaches from %.6g to %.6g, off the page, which is %.6g points wide",
-							element->path, left, left + line->width, page_width),
-					 errhint("Set a smaller \"max_width\", or another \"x\".")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg(
+					 "%s: a line of the text reaches from %.6g to %.6g, off the page, which is %.6g points wide",
+					 element->path, left, left + line->width, page_width),
+				 errhint("Set a smaller \"max_width\", or another \"x\".")));
 		if (y < -TOLERANCE)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -249,7 +252,7 @@ draw_qr_codes(Document *document, const LcValues *values)
 {
 	ListCell *cell;
 
-	foreach (cell, document->page->qr_codes)
+	foreach(cell, document->page->qr_codes)
 	{
 		const LcQrElement *code = lfirst(cell);
 		char *text = lc_placeholder_plain(code->text, values, code->path);
@@ -269,10 +272,11 @@ fill_values(LcValues *values, const Subject *subject, const LcPage *page)
 	values->name = subject->user_full_name;
 	values->context_name = subject->context_name;
 	values->credential_type = subject->type_name;
-	values->issue_date = lc_format_date(subject->issue_date, page->date_format, page->locale,
-										page->time_zone);
+	values->issue_date =
+		lc_format_date(subject->issue_date, page->date_format, page->locale, page->time_zone);
 	values->expires_date = subject->expires
-		? lc_format_date(subject->expires_at, page->date_format, page->locale, page->time_zone) : "";
+		? lc_format_date(subject->expires_at, page->date_format, page->locale, page->time_zone)
+		: "";
 	values->verify_uuid = subject->verify_uuid;
 	values->verify_url = lc_placeholder_url(lc_verify_url, subject->verify_uuid);
 	values->evidence = subject->evidence;
@@ -364,8 +368,8 @@ make(const Subject *subject, const LcOption *root)
 	initStringInfo(&document.content);
 	lc_resources_init(&document.resources);
 
-	document.structure = lc_structure_begin(document.canvas, &document.content,
-											lc_template_first_mark(document.ground));
+	document.structure =
+		lc_structure_begin(document.canvas, &document.content, lc_template_first_mark(document.ground));
 
 	draw_images(&document, &values);
 	draw_qr_codes(&document, &values);
@@ -374,13 +378,15 @@ make(const Subject *subject, const LcOption *root)
 	{
 		const LcTextElement *element = list_nth(page->texts, i);
 
-		draw_text(&document, element, texts[i], lc_placeholder_plain(element->text, &values, element->path));
+		draw_text(&document, element, texts[i],
+				  lc_placeholder_plain(element->text, &values, element->path));
 	}
 	lc_typeset_finish(document.typesetter, document.canvas, &document.resources.fonts);
 
 	entries = lc_structure_finish(document.structure);
 	describe(&document, subject);
-	lc_template_finish(document.canvas, document.ground, &document.content, &document.resources, entries);
+	lc_template_finish(document.canvas, document.ground, &document.content, &document.resources,
+					   entries);
 	return document.canvas;
 }
 
@@ -389,8 +395,8 @@ static Datum
 make_document(const Subject *subject, Jsonb *options, bool is_preview)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(caller, "learning_credentials document",
-												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(caller, "learning_credentials document", ALLOCSET_DEFAULT_SIZES);
 	LcProblems problems = { 0 };
 	LcOption root;
 	LcCanvas *canvas;
@@ -399,8 +405,8 @@ make_document(const Subject *subject, Jsonb *options, bool is_preview)
 	MemoryContextSwitchTo(context);
 	lc_options_begin(&root, options, &problems);
 	if (is_preview)
-		lc_options_check_keys(&root,
-							  "Options of retrieval functions of your own do not belong into a preview.");
+		lc_options_check_keys(
+			&root, "Options of retrieval functions of your own do not belong into a preview.");
 	canvas = make(subject, &root);
 	MemoryContextSwitchTo(caller);
 	pdf = lc_canvas_finish(canvas);
@@ -419,8 +425,7 @@ required_column(HeapTupleHeader credential, const char *name)
 
 	if (isnull)
 		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the credential has no %s", name)));
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the credential has no %s", name)));
 	return value;
 }
 
@@ -463,7 +468,6 @@ lc_preview_pdf(PG_FUNCTION_ARGS)
 	subject.expires_at = subject.expires ? subject.issue_date + PREVIEW_VALIDITY : 0;
 	subject.evidence = PG_GETARG_JSONB_P(4);
 	if (!JB_ROOT_IS_OBJECT(subject.evidence))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("evidence must be an object")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("evidence must be an object")));
 	return make_document(&subject, PG_GETARG_JSONB_P(0), true);
 }

@@ -51,7 +51,7 @@ character_widths(const LcLine *line, const LcRun *run, double size)
 {
 	double *widths = palloc_extended(sizeof(double) * (run->end - run->start), MCXT_ALLOC_HUGE);
 	double *by_character = widths - run->start;
-	int start = run->start;		/* of the cluster, with the marks on it */
+	int start = run->start; /* of the cluster, with the marks on it */
 	double width = 0;
 	int i;
 
@@ -95,12 +95,13 @@ add_hidden(LcTypesetter *typesetter, uint32 character, int width)
 }
 
 void
-lc_hide_run(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, double size, double x, double y)
+lc_hide_run(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, double size, double x,
+			double y)
 {
 	StringInfo content = typesetter->content;
 	double *widths = character_widths(line, run, size);
 	double wanted = 0;
-	int pen = 0;				/* the same in whole thousandths */
+	int pen = 0; /* the same in whole thousandths */
 	int i;
 
 	if (typesetter->hidden_count == 0)
@@ -131,7 +132,7 @@ add_to_unicode(const LcTypesetter *typesetter, LcCanvas *canvas)
 {
 	int count = typesetter->hidden_count;
 	LcCodeText *codes = palloc(sizeof(LcCodeText) * count);
-	char (*texts)[MAX_UTF8] = palloc(MAX_UTF8 * count);
+	char(*texts)[MAX_UTF8] = palloc(MAX_UTF8 * count);
 	int i;
 
 	for (i = 0; i < count; i++)

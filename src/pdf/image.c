@@ -34,11 +34,11 @@
 /* A stream of an image object, as it stands in a document that is not encrypted. */
 typedef struct ImageStream
 {
-	char *entries;				/* of its dictionary, but for /SMask */
-	uint8 *data;				/* encoded */
+	char *entries; /* of its dictionary, but for /SMask */
+	uint8 *data;   /* encoded */
 	Size length;
-	StringInfoData sealed;		/* the data sealed; empty: not yet */
-	uint64 serial;				/* for which key material */
+	StringInfoData sealed; /* the data sealed; empty: not yet */
+	uint64 serial;		   /* for which key material */
 } ImageStream;
 
 struct LcImage
@@ -47,7 +47,7 @@ struct LcImage
 	int width;
 	int height;
 	ImageStream picture;
-	ImageStream mask;			/* data NULL: none */
+	ImageStream mask; /* data NULL: none */
 };
 
 /* An image being read: what goes into the guard. */
@@ -55,7 +55,7 @@ typedef struct Reading
 {
 	const uint8 *data;
 	Size length;
-	LcImage *image;				/* NULL: only check it */
+	LcImage *image; /* NULL: only check it */
 } Reading;
 
 /* The setting is for images that are stored: those that are there stay usable when it is lowered. */
@@ -103,8 +103,7 @@ png_failed(const png_image *image)
 	if (strstr(image->message, "memory") != NULL && strstr(image->message, "emory read") == NULL)
 		lc_guard_memory_error();
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("PNG image is damaged"),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("PNG image is damaged"),
 			 errdetail("The decoder says: %s.", image->message)));
 }
 
@@ -118,8 +117,7 @@ check_png_header(const Reading *reading)
 
 	if (reading->length < 33 || memcmp(data + 12, "IHDR", 4) != 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("PNG image is damaged"),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("PNG image is damaged"),
 				 errdetail("It has no header.")));
 	width = ((uint64) data[16] << 24) | (data[17] << 16) | (data[18] << 8) | data[19];
 	height = ((uint64) data[20] << 24) | (data[21] << 16) | (data[22] << 8) | data[23];
@@ -146,7 +144,7 @@ decode_png(const Reading *reading, int *width, int *height, int *channels)
 	if (!png_image_begin_read_from_memory(image, reading->data, reading->length))
 		png_failed(image);
 	check_size(reading, image->width, image->height);
-	image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;	/* else 16 bits without gAMA are taken for linear light */
+	image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* else 16 bits without gAMA are taken for linear light */
 	image->format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;
 	*width = (int) image->width;
 	*height = (int) image->height;
@@ -248,8 +246,8 @@ filter_row(const uint8 *row, const uint8 *previous, int length, int channels, ui
  * current context.
  */
 static void
-encode_channels(ImageStream *stream, const uint8 *pixels, int width, int height, int channels,
-				int first, int count)
+encode_channels(ImageStream *stream, const uint8 *pixels, int width, int height, int channels, int first,
+				int count)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "image rows", ALLOCSET_DEFAULT_SIZES);
@@ -357,7 +355,7 @@ typedef struct JpegOwner
 	struct jpeg_decompress_struct decoder;
 	struct jpeg_error_mgr errors;
 	jmp_buf failed;
-	int code;					/* of the error, or of the first warning that means damage */
+	int code; /* of the error, or of the first warning that means damage */
 	char message[JMSG_LENGTH_MAX];
 } JpegOwner;
 
@@ -412,8 +410,7 @@ jpeg_failed(const JpegOwner *owner)
 	if (owner->code == JERR_OUT_OF_MEMORY)
 		lc_guard_memory_error();
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("JPEG image is damaged"),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("JPEG image is damaged"),
 			 errdetail("The decoder says: %s.", owner->message)));
 }
 
@@ -434,11 +431,11 @@ check_jpeg_header(const Reading *reading)
 
 		if (marker == 0xff)
 		{
-			at++;				/* a fill byte */
+			at++; /* a fill byte */
 			continue;
 		}
 		if (marker == 0xd9 || marker == 0xda)
-			return;				/* the end, a scan */
+			return; /* the end, a scan */
 		if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
 		{
 			if (at + 9 <= length)
@@ -467,8 +464,7 @@ decode_jpeg_steps(JpegOwner *owner, const Reading *reading)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("JPEG image cannot be drawn: it is coded arithmetically"),
 				 errhint("Save it as an ordinary (Huffman-coded) JPEG.")));
-	if (decoder->num_components != 1 && decoder->num_components != 3 &&
-		decoder->num_components != 4)
+	if (decoder->num_components != 1 && decoder->num_components != 3 && decoder->num_components != 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("JPEG image cannot be drawn: it has %d colour components",
@@ -574,8 +570,7 @@ read_image(void *argument)
 		read_jpeg(reading);
 	else
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("image is neither a PNG nor a JPEG")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("image is neither a PNG nor a JPEG")));
 }
 
 void
@@ -645,8 +640,7 @@ place_stream(LcCanvas *canvas, MemoryContext context, ImageStream *stream, const
 
 	if (seal == NULL)
 	{
-		lc_canvas_sealed_stream(canvas, number, entries, strlen(entries), stream->data,
-								stream->length);
+		lc_canvas_sealed_stream(canvas, number, entries, strlen(entries), stream->data, stream->length);
 		return number;
 	}
 	if (stream->serial != lc_seal_serial(seal))
@@ -676,7 +670,6 @@ lc_image_place(LcCanvas *canvas, const LcImage *image)
 	const char *mask = "";
 
 	if (image->mask.data != NULL)
-		mask = psprintf(" /SMask %d 0 R",
-						place_stream(canvas, image->cached.context, &kept->mask, ""));
+		mask = psprintf(" /SMask %d 0 R", place_stream(canvas, image->cached.context, &kept->mask, ""));
 	return place_stream(canvas, image->cached.context, &kept->picture, mask);
 }

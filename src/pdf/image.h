@@ -36,4 +36,4 @@ extern int lc_image_place(LcCanvas *canvas, const LcImage *image);
  */
 extern void lc_image_check(const uint8 *data, Size length);
 
-#endif							/* LC_IMAGE_H */
+#endif /* LC_IMAGE_H */

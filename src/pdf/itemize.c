@@ -22,8 +22,7 @@
 static bool
 is_bidi_control(uint32 character)
 {
-	return (character >= 0x202a && character <= 0x202e) ||
-		(character >= 0x2066 && character <= 0x2069);
+	return (character >= 0x202a && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069);
 }
 
 static void
@@ -135,8 +134,8 @@ int
 lc_normalize(const LcChar *chars, int count, bool compose, uint32 *result, int capacity)
 {
 	UErrorCode status = U_ZERO_ERROR;
-	const UNormalizer2 *normalizer =
-		compose ? unorm2_getNFCInstance(&status) : unorm2_getNFDInstance(&status);
+	const UNormalizer2 *normalizer = compose ? unorm2_getNFCInstance(&status)
+											 : unorm2_getNFDInstance(&status);
 	UChar from[64];
 	UChar to[128];
 	int32_t length = 0;

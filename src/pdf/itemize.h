@@ -11,17 +11,17 @@
 
 typedef struct LcChar
 {
-	uint32 character;			/* a code point; a tab is given as a space */
-	int offset;					/* of its first byte in the text */
-	hb_script_t script;			/* common characters have that of their surroundings */
-	bool is_letter;				/* has a script of its own */
-	bool extends;				/* belongs to the character before it: a mark, a joiner */
-	bool is_ignorable;			/* needs no glyph: Default_Ignorable_Code_Point */
-	bool is_bidi_control;		/* an embedding, override or isolate, or its end */
-	bool is_space;				/* a space of any width */
-	uint8 combining_class;		/* Canonical_Combining_Class */
-	uint8 level;				/* bidirectional embedding level; odd: right to left */
-	int16 font;					/* the typesetter's */
+	uint32 character;	   /* a code point; a tab is given as a space */
+	int offset;			   /* of its first byte in the text */
+	hb_script_t script;	   /* common characters have that of their surroundings */
+	bool is_letter;		   /* has a script of its own */
+	bool extends;		   /* belongs to the character before it: a mark, a joiner */
+	bool is_ignorable;	   /* needs no glyph: Default_Ignorable_Code_Point */
+	bool is_bidi_control;  /* an embedding, override or isolate, or its end */
+	bool is_space;		   /* a space of any width */
+	uint8 combining_class; /* Canonical_Combining_Class */
+	uint8 level;		   /* bidirectional embedding level; odd: right to left */
+	int16 font;			   /* the typesetter's */
 } LcChar;
 
 /*
@@ -38,4 +38,4 @@ extern int lc_normalize(const LcChar *chars, int count, bool compose, uint32 *re
 /* The character that stands for this one in right-to-left text: ")" for "(". */
 extern uint32 lc_mirror(uint32 character);
 
-#endif							/* LC_ITEMIZE_H */
+#endif /* LC_ITEMIZE_H */

@@ -19,10 +19,10 @@
 /* A piece of a line up to the next opportunity to break. */
 typedef struct Piece
 {
-	int end;					/* where its white space begins */
-	int next;					/* where the next piece begins */
-	double width;				/* to end, at the minimal size */
-	double full_width;			/* to next */
+	int end;		   /* where its white space begins */
+	int next;		   /* where the next piece begins */
+	double width;	   /* to end, at the minimal size */
+	double full_width; /* to next */
 } Piece;
 
 static double
@@ -182,8 +182,7 @@ wrap_line(const LcLayoutInput *input, const char *text, Size length, LcLayout *l
 			int start = first == 0 ? 0 : pieces[first - 1].next;
 
 			CHECK_FOR_INTERRUPTS();
-			measured[i] = input->measure(input->argument, text + start,
-										 pieces[ends[i] - 1].end - start);
+			measured[i] = input->measure(input->argument, text + start, pieces[ends[i] - 1].end - start);
 			/* A piece alone on its line cannot be helped. */
 			if (ends[i] - first > 1)
 				excess = Max(excess, width_at(&measured[i], input->min_size) - input->max_width);

@@ -15,16 +15,16 @@ typedef struct LcMeasured
 {
 	double em;
 	double fixed;
-	void *line;					/* the caller's, for drawing */
+	void *line; /* the caller's, for drawing */
 } LcMeasured;
 
 typedef struct LcLayoutInput
 {
-	const char *text;			/* lines end with "\n" */
-	double size;				/* the size wanted */
-	double min_size;			/* the least size, not more than size */
+	const char *text; /* lines end with "\n" */
+	double size;	  /* the size wanted */
+	double min_size;  /* the least size, not more than size */
 	double max_width;
-	int max_lines;				/* 0: any number */
+	int max_lines; /* 0: any number */
 
 	/* Measures a piece of the text without line breaks, which may be empty. */
 	LcMeasured (*measure)(void *argument, const char *text, Size length);
@@ -36,10 +36,10 @@ typedef struct LcLayoutInput
 
 typedef struct LcLayoutLine
 {
-	const char *text;			/* points into the input's text */
+	const char *text; /* points into the input's text */
 	Size length;
-	double width;				/* at the layout's size */
-	void *line;					/* what measure() gave for it */
+	double width; /* at the layout's size */
+	void *line;	  /* what measure() gave for it */
 } LcLayoutLine;
 
 typedef struct LcLayout
@@ -47,7 +47,7 @@ typedef struct LcLayout
 	double size;
 	int line_count;
 	LcLayoutLine *lines;
-	double widest;				/* the width of the widest line */
+	double widest; /* the width of the widest line */
 } LcLayout;
 
 /*
@@ -62,4 +62,4 @@ extern bool lc_layout_fit(const LcLayoutInput *input, LcLayout *layout);
 /* The baseline of a line, counted from 0, when the first one's is y; y points up. */
 extern double lc_layout_baseline(const LcLayout *layout, double y, double line_height, int line);
 
-#endif							/* LC_LAYOUT_H */
+#endif /* LC_LAYOUT_H */

@@ -27,22 +27,22 @@ typedef struct LcGlyphUse
 	hb_codepoint_t glyph;
 	const char *text;
 	int text_length;
-	int layer;					/* how many uses of the glyph were there before */
-	int next;					/* the next use of the glyph; -1: none */
+	int layer; /* how many uses of the glyph were there before */
+	int next;  /* the next use of the glyph; -1: none */
 } LcGlyphUse;
 
 /* A font that texts of the document name. */
 typedef struct LcFontUse
 {
-	const char *name;			/* as in options */
-	const LcBuiltin *builtin;	/* this, or the next */
+	const char *name;		  /* as in options */
+	const LcBuiltin *builtin; /* this, or the next */
 	const LcFont *font;
-	int number;					/* of its resource; 0: not drawn with */
+	int number; /* of its resource; 0: not drawn with */
 	LcGlyphUse *uses;
 	int use_count;
 	int use_capacity;
-	int *first_use;				/* by glyph; -1: none */
-	int glyph_count;			/* different glyphs drawn */
+	int *first_use;	 /* by glyph; -1: none */
+	int glyph_count; /* different glyphs drawn */
 	int layers;
 } LcFontUse;
 
@@ -72,47 +72,47 @@ struct LcTypesetter
 	int font_count;
 	int font_capacity;
 	int drawn_fonts;
-	int *fallbacks;				/* fonts of learning_credentials.fallback_fonts; NULL: not read yet */
+	int *fallbacks; /* fonts of learning_credentials.fallback_fonts; NULL: not read yet */
 	int fallback_count;
 	LcGap *gaps;
 	int gap_count;
 	int gap_capacity;
-	LcHidden *hidden;			/* code - 1 -> the character */
+	LcHidden *hidden; /* code - 1 -> the character */
 	int hidden_count;
 	int hidden_capacity;
-	int hidden_font;			/* whose program their font borrows; valid if there are any */
+	int hidden_font; /* whose program their font borrows; valid if there are any */
 };
 
 /* A shaped glyph, or the code of a built-in font. Lengths are of the em. */
 typedef struct LcGlyph
 {
 	hb_codepoint_t glyph;
-	int start;					/* the characters that it stands for: none if it is not the first */
-	int end;					/* of its cluster */
+	int start; /* the characters that it stands for: none if it is not the first */
+	int end;   /* of its cluster */
 	double advance;
 	double x_offset;
 	double y_offset;
-	bool space_after;			/* does char_space follow? */
+	bool space_after; /* does char_space follow? */
 } LcGlyph;
 
 typedef struct LcRun
 {
-	int start;					/* characters */
+	int start; /* characters */
 	int end;
 	int font;
 	int level;
-	LcGlyph *glyphs;				/* from left to right */
+	LcGlyph *glyphs; /* from left to right */
 	int glyph_count;
-	double advance;				/* of all, in em */
-	int spaces;					/* how many have space_after */
+	double advance; /* of all, in em */
+	int spaces;		/* how many have space_after */
 } LcRun;
 
 struct LcLine
 {
-	const char *text;			/* the typesetter's copy */
+	const char *text; /* the typesetter's copy */
 	LcChar *chars;
 	int char_count;
-	LcRun *runs;					/* from left to right */
+	LcRun *runs; /* from left to right */
 	int run_count;
 	double em;
 	double fixed;
@@ -139,7 +139,7 @@ extern void lc_space_run(const LcLine *line, LcRun *run, bool is_last);
 typedef struct LcCodeText
 {
 	uint16 code;
-	const char *text;			/* UTF-8 */
+	const char *text; /* UTF-8 */
 	int length;
 } LcCodeText;
 
@@ -168,4 +168,4 @@ extern void lc_hidden_finish(const LcTypesetter *typesetter, LcCanvas *canvas, c
 pg_noreturn extern void lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style,
 										 uint32 character);
 
-#endif							/* LC_LINE_H */
+#endif /* LC_LINE_H */

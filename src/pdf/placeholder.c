@@ -18,30 +18,31 @@
 
 #define EVIDENCE "evidence."
 
-#define FIRST_STRONG_ISOLATE "\xE2\x81\xA8" /* U+2068 */
-#define POP_DIRECTIONAL_ISOLATE "\xE2\x81\xA9"	/* U+2069 */
+#define FIRST_STRONG_ISOLATE "\xE2\x81\xA8"	   /* U+2068 */
+#define POP_DIRECTIONAL_ISOLATE "\xE2\x81\xA9" /* U+2069 */
 
 /* A text being filled in. */
 typedef struct Filling
 {
 	StringInfoData text;
-	int64 characters;			/* so far, without isolates */
-	int values;					/* placeholders filled in */
-	int literals;				/* bytes that came from the text itself */
-	bool isolate;				/* put values between FSI and PDI */
-	const char *path;			/* for errors */
+	int64 characters; /* so far, without isolates */
+	int values;		  /* placeholders filled in */
+	int literals;	  /* bytes that came from the text itself */
+	bool isolate;	  /* put values between FSI and PDI */
+	const char *path; /* for errors */
 } Filling;
 
 /* The bytes of the line break at the start of a text (Unicode Standard, 5.8); 0: there is none. */
 static int
 line_break(const char *text, const char *end)
 {
-	if (*text >= '\n' && *text <= '\r')	/* LF, VT, FF, CR */
+	if (*text >= '\n' && *text <= '\r') /* LF, VT, FF, CR */
 		return end - text >= 2 && memcmp(text, "\r\n", 2) == 0 ? 2 : 1;
-	if (end - text >= 2 && memcmp(text, "\xC2\x85", 2) == 0)	/* U+0085, next line */
+	if (end - text >= 2 && memcmp(text, "\xC2\x85", 2) == 0) /* U+0085, next line */
 		return 2;
-	if (end - text >= 3 && (memcmp(text, "\xE2\x80\xA8", 3) == 0 ||	/* U+2028, line separator */
-							memcmp(text, "\xE2\x80\xA9", 3) == 0))	/* U+2029, paragraph separator */
+	if (end - text >= 3 &&
+		(memcmp(text, "\xE2\x80\xA8", 3) == 0 || /* U+2028, line separator */
+		 memcmp(text, "\xE2\x80\xA9", 3) == 0))	 /* U+2029, paragraph separator */
 		return 3;
 	return 0;
 }
@@ -65,7 +66,7 @@ append(Filling *filling, const char *text, int length, bool isolate)
 	{
 		int bytes = line_break(text, end);
 
-		if (bytes > 0 && isolate)	/* an isolate ends with its line */
+		if (bytes > 0 && isolate) /* an isolate ends with its line */
 			appendStringInfoString(&filling->text, POP_DIRECTIONAL_ISOLATE "\n" FIRST_STRONG_ISOLATE);
 		else
 			appendStringInfoChar(&filling->text, bytes > 0 ? '\n' : *text == '\t' ? ' ' : *text);
@@ -85,8 +86,10 @@ show_number(Numeric number)
 
 	if (point == NULL || strlen(point) <= 3)
 		return text;
-	text = DatumGetCString(DirectFunctionCall1(
-		numeric_out, DirectFunctionCall2(numeric_round, NumericGetDatum(number), Int32GetDatum(2))));
+	text =
+		DatumGetCString(DirectFunctionCall1(numeric_out,
+											DirectFunctionCall2(numeric_round, NumericGetDatum(number),
+																Int32GetDatum(2))));
 	end = text + strlen(text);
 	while (end[-1] == '0')
 		end--;
@@ -143,8 +146,7 @@ evidence_value(JsonbContainer *container, const char *path, int length)
 		}
 		if (value->type == jbvBinary)
 		{
-			const char *below =
-				evidence_value(value->val.binary.data, path + end + 1, length - end - 1);
+			const char *below = evidence_value(value->val.binary.data, path + end + 1, length - end - 1);
 
 			if (below != NULL)
 				return below;
@@ -195,7 +197,7 @@ fill(Filling *filling, const char *text, const LcValues *values)
 
 		CHECK_FOR_INTERRUPTS();
 		skipped = length;
-		if (length == 0 && (text[1] == text[0]))	/* a doubled brace stands for one */
+		if (length == 0 && (text[1] == text[0])) /* a doubled brace stands for one */
 		{
 			length = 1;
 			skipped = 2;
@@ -227,8 +229,7 @@ static bool
 is_rtl(pg_wchar c)
 {
 	return (c >= 0x0590 && c <= 0x08FF) || (c >= 0xFB1D && c <= 0xFDFF) ||
-		(c >= 0xFE70 && c <= 0xFEFE) || (c >= 0x10800 && c <= 0x10FFF) ||
-		(c >= 0x1E800 && c <= 0x1EFFF);
+		(c >= 0xFE70 && c <= 0xFEFE) || (c >= 0x10800 && c <= 0x10FFF) || (c >= 0x1E800 && c <= 0x1EFFF);
 }
 
 /* Is this a letter of a script that is written from left to right? By blocks of Unicode. */
@@ -238,8 +239,8 @@ is_ltr(pg_wchar c)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == 0xAA || c == 0xB5 || c == 0xBA ||
 		(c >= 0xC0 && c <= 0x2B8 && c != 0xD7 && c != 0xF7) || (c >= 0x370 && c <= 0x58F) ||
 		(c >= 0x900 && c <= 0x1FFF) || (c >= 0x2C00 && c <= 0x2DFF) || (c >= 0x3005 && c <= 0xD7FF) ||
-		(c >= 0xF900 && c <= 0xFB1C) || (c >= 0xFF21 && c <= 0xFFDC) ||
-		(c >= 0x10000 && c <= 0x1EFFF) || (c >= 0x20000 && c <= 0x3FFFF);
+		(c >= 0xF900 && c <= 0xFB1C) || (c >= 0xFF21 && c <= 0xFFDC) || (c >= 0x10000 && c <= 0x1EFFF) ||
+		(c >= 0x20000 && c <= 0x3FFFF);
 }
 
 static bool

@@ -12,14 +12,14 @@
 /* What placeholders stand for. All texts in UTF-8, never NULL. */
 typedef struct LcValues
 {
-	const char *name;			/* {name} */
-	const char *context_name;	/* {context_name} */
-	const char *issue_date;		/* {issue_date}, formatted */
-	const char *expires_date;	/* {expires_date}, formatted; empty: never */
-	const char *verify_uuid;	/* {verify_uuid} */
-	const char *verify_url;		/* {verify_url} */
-	const char *credential_type;	/* {credential_type} */
-	Jsonb *evidence;			/* {evidence.PATH} */
+	const char *name;			 /* {name} */
+	const char *context_name;	 /* {context_name} */
+	const char *issue_date;		 /* {issue_date}, formatted */
+	const char *expires_date;	 /* {expires_date}, formatted; empty: never */
+	const char *verify_uuid;	 /* {verify_uuid} */
+	const char *verify_url;		 /* {verify_url} */
+	const char *credential_type; /* {credential_type} */
+	Jsonb *evidence;			 /* {evidence.PATH} */
 } LcValues;
 
 /*
@@ -43,4 +43,4 @@ extern bool lc_text_is_multiline(const char *text);
 /* Is the first strong character right to left? (Annex #9, rules P2 and P3, by blocks.) */
 extern bool lc_text_is_rtl(const char *text);
 
-#endif							/* LC_PLACEHOLDER_H */
+#endif /* LC_PLACEHOLDER_H */

@@ -18,4 +18,4 @@
 extern void lc_qr_draw(StringInfo content, const char *text, double x, double y, double size,
 					   const char *path);
 
-#endif							/* LC_QR_H */
+#endif /* LC_QR_H */

@@ -32,7 +32,8 @@ skip_image(LcScanner *scanner)
 		{
 			unsigned char c = (unsigned char) *after;
 
-			is_end = after == at + 2 ? c <= ' ' : (c >= ' ' && c < 0x7f) || c == '\n' || c == '\r' || c == '\t';
+			is_end = after == at + 2 ? c <= ' '
+									 : (c >= ' ' && c < 0x7f) || c == '\n' || c == '\r' || c == '\t';
 		}
 		if (is_end)
 		{
@@ -62,8 +63,8 @@ mark_of(const LcToken *token)
 LcBalance
 lc_scan_content(const char *content, Size length)
 {
-	LcScanner scanner = {content, content + length};
-	LcBalance balance = {0};
+	LcScanner scanner = { content, content + length };
+	LcBalance balance = { 0 };
 	bool after_mark = false;
 	int brackets = 0;
 
@@ -78,9 +79,9 @@ lc_scan_content(const char *content, Size length)
 		if (token.kind == LC_TOKEN_BROKEN)
 			balance.broken = true;
 		else if (token.kind == LC_TOKEN_BRACKET)
-			brackets += (*token.start == '[' || *token.start == '<')
-							? 1
-							: (*token.start == ']' || *token.start == '>') ? -1 : 0;
+			brackets += (*token.start == '[' || *token.start == '<') ? 1
+				: (*token.start == ']' || *token.start == '>')		 ? -1
+																	 : 0;
 		else if (token.kind == LC_TOKEN_NAME)
 		{
 			after_mark = lc_pdf_is_name(&token, "MCID");

@@ -10,13 +10,13 @@
 /* What a content stream leaves open, and which marks it uses. */
 typedef struct LcBalance
 {
-	int states;					/* q without Q */
-	int marks;					/* BDC or BMC without EMC */
-	bool text;					/* BT without ET */
-	int marked;					/* one more than the highest /MCID; */
-	bool broken;				/* Q without q, or it ends amid something */
+	int states;	 /* q without Q */
+	int marks;	 /* BDC or BMC without EMC */
+	bool text;	 /* BT without ET */
+	int marked;	 /* one more than the highest /MCID; */
+	bool broken; /* Q without q, or it ends amid something */
 } LcBalance;
 
 extern LcBalance lc_scan_content(const char *content, Size length);
 
-#endif							/* LC_SCAN_H */
+#endif /* LC_SCAN_H */

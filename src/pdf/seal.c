@@ -136,8 +136,10 @@ hash_password(uint8 *hash, const uint8 *password, int password_length, const uin
 		/* The first 16 bytes as a number modulo 3: 256 is 1 modulo 3, so the sum of the bytes will do. */
 		for (int i = 0; i < BLOCK_SIZE; i++)
 			sum += output[i];
-		k_length = digest(sum % 3 == 0 ? EVP_sha256() : sum % 3 == 1 ? EVP_sha384() : EVP_sha512(), k,
-						  output, length);
+		k_length = digest(sum % 3 == 0		 ? EVP_sha256()
+							  : sum % 3 == 1 ? EVP_sha384()
+											 : EVP_sha512(),
+						  k, output, length);
 		if (round >= 63 && output[length - 1] <= round + 1 - 32)
 			break;
 	}
@@ -149,7 +151,7 @@ static void
 make_verifier(uint8 *verifier, uint8 *encrypted_key, const uint8 *key, const uint8 *password,
 			  int password_length, const uint8 *user)
 {
-	static const uint8 zero[BLOCK_SIZE] = {0};
+	static const uint8 zero[BLOCK_SIZE] = { 0 };
 	uint8 *salts = verifier + HASH_SIZE;
 	uint8 intermediate[HASH_SIZE];
 

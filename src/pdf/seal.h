@@ -31,4 +31,4 @@ extern void lc_seal_append(StringInfo buffer, const LcSeal *seal, const void *da
 /* Appends the entries of the /Encrypt dictionary, which itself is never sealed. */
 extern void lc_seal_entries(StringInfo buffer, const LcSeal *seal);
 
-#endif							/* LC_SEAL_H */
+#endif /* LC_SEAL_H */

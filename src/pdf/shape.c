@@ -59,7 +59,7 @@ shape_builtin(const LcFontUse *use, const LcLine *line, LcRun *run)
 		next = lc_cluster_end(line->chars, at, run->end);
 		code = lc_cluster_code(line->chars, at, next);
 		if (code == 0)
-			continue;			/* ignorable */
+			continue; /* ignorable */
 		run->glyphs[run->glyph_count].glyph = code;
 		run->glyphs[run->glyph_count].start = at;
 		run->glyphs[run->glyph_count].end = next;
@@ -116,7 +116,7 @@ place_marks(const LcFont *font, const LcLine *line, LcRun *run)
 {
 	double em = font->units_per_em;
 	const LcGlyph *base = NULL;
-	double left = 0;			/* the ink of the base and the marks placed on it, from its origin */
+	double left = 0; /* the ink of the base and the marks placed on it, from its origin */
 	double right = 0;
 	double top = 0;
 	double bottom = 0;
@@ -220,17 +220,19 @@ shape_with_harfbuzz(LcTypesetter *typesetter, const LcTextStyle *style, const Lc
 	for (i = run->start; i < run->end; i++)
 		hb_buffer_add(buffer, line->chars[i].character, i);
 	hb_buffer_set_content_type(buffer, HB_BUFFER_CONTENT_TYPE_UNICODE);
-	hb_buffer_set_flags(buffer, HB_BUFFER_FLAG_REMOVE_DEFAULT_IGNORABLES |
-						(run->start == 0 ? HB_BUFFER_FLAG_BOT : 0) |
-						(run->end == line->char_count ? HB_BUFFER_FLAG_EOT : 0));
+	hb_buffer_set_flags(buffer,
+						HB_BUFFER_FLAG_REMOVE_DEFAULT_IGNORABLES |
+							(run->start == 0 ? HB_BUFFER_FLAG_BOT : 0) |
+							(run->end == line->char_count ? HB_BUFFER_FLAG_EOT : 0));
 	hb_buffer_set_cluster_level(buffer, HB_BUFFER_CLUSTER_LEVEL_MONOTONE_CHARACTERS);
 	hb_buffer_set_direction(buffer, run->level % 2 ? HB_DIRECTION_RTL : HB_DIRECTION_LTR);
 	hb_buffer_set_script(buffer, line->chars[run->start].script);
-	hb_buffer_set_language(buffer, style->language != NULL
-						   ? hb_language_from_string(style->language, -1) : HB_LANGUAGE_INVALID);
+	hb_buffer_set_language(buffer,
+						   style->language != NULL ? hb_language_from_string(style->language, -1)
+												   : HB_LANGUAGE_INVALID);
 	hb_shape(use->font->font, buffer, no_ligatures,
-			 line->char_space != 0 && !is_joined(line->chars[run->start].script)
-			 ? lengthof(no_ligatures) : 0);
+			 line->char_space != 0 && !is_joined(line->chars[run->start].script) ? lengthof(no_ligatures)
+																				 : 0);
 	if (!hb_buffer_allocation_successful(buffer))
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 

@@ -84,7 +84,7 @@ static bool
 is_plain(const LcLine *line, const LcRun *run, bool is_builtin)
 {
 	const LcChar *chars = line->chars;
-	int word = 0;				/* the length of a word, and of the longest */
+	int word = 0; /* the length of a word, and of the longest */
 	int longest = 0;
 	int i;
 
@@ -96,8 +96,7 @@ is_plain(const LcLine *line, const LcRun *run, bool is_builtin)
 			line->text[chars[i].offset] == '\t')
 			return false;
 		if (chars[i].is_space &&
-			(chars[i].character != ' ' || i == run->start || i == run->end - 1 ||
-			 chars[i + 1].is_space))
+			(chars[i].character != ' ' || i == run->start || i == run->end - 1 || chars[i + 1].is_space))
 			return false;
 		word = chars[i].is_space ? 0 : word + 1;
 		longest = Max(longest, word);
@@ -207,8 +206,8 @@ draw_glyphs(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, doub
 {
 	StringInfo content = typesetter->content;
 	LcFontUse *use = &typesetter->fonts[run->font];
-	double wanted = 0;			/* where the next glyph's origin is to be, in thousandths of the size */
-	double pen = 0;				/* where it would be, as widths in the document are whole thousandths */
+	double wanted = 0; /* where the next glyph's origin is to be, in thousandths of the size */
+	double pen = 0;	   /* where it would be, as widths in the document are whole thousandths */
 	double rise = 0;
 	bool in_array = false;
 	bool in_string = false;
@@ -220,8 +219,7 @@ draw_glyphs(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, doub
 		int layer = 0;
 		double adjustment;
 		int text_length = 0;
-		const char *text =
-			is_hidden ? "" : readable_text(line, glyph->start, glyph->end, &text_length);
+		const char *text = is_hidden ? "" : readable_text(line, glyph->start, glyph->end, &text_length);
 
 		if (use->font != NULL)
 			layer = use_glyph(use, glyph->glyph, text, text_length);
@@ -262,7 +260,7 @@ draw_glyphs(LcTypesetter *typesetter, const LcLine *line, const LcRun *run, doub
 		append_code(typesetter, run->font, glyph->glyph);
 
 		pen += use->builtin != NULL ? lc_builtin_width(use->builtin, glyph->glyph)
-			: lc_font_advance(use->font, glyph->glyph);
+									: lc_font_advance(use->font, glyph->glyph);
 		wanted += glyph->advance * 1000;
 		if (glyph->space_after)
 			wanted += line->char_space * 1000 / size;
@@ -326,7 +324,7 @@ lc_typeset_draw(LcTypesetter *typesetter, const LcLine *line, double size, doubl
 /* The codes of a font's glyphs, as long as it is finished. */
 typedef struct CodedGlyphs
 {
-	hb_codepoint_t *glyphs;		/* ascending */
+	hb_codepoint_t *glyphs; /* ascending */
 	int count;
 	LcFontCut cut;
 } CodedGlyphs;
@@ -343,7 +341,8 @@ compare_glyphs(const void *a, const void *b)
 static uint16
 code_of(const CodedGlyphs *coded, hb_codepoint_t glyph)
 {
-	const hb_codepoint_t *found = bsearch(&glyph, coded->glyphs, coded->count, sizeof(glyph), compare_glyphs);
+	const hb_codepoint_t *found =
+		bsearch(&glyph, coded->glyphs, coded->count, sizeof(glyph), compare_glyphs);
 
 	if (found == NULL)
 		elog(ERROR, "glyph %u has no code", glyph);
@@ -373,9 +372,11 @@ lc_add_to_unicode(LcCanvas *canvas, const LcCodeText *codes, int count)
 	{
 		/* Neighbours, which must not differ but in the last byte. */
 		for (end = start + 1; end < count && codes[end].code == codes[end - 1].code + 1 &&
-			 codes[end].code % 256 != 0 && end - start < CMAP_ENTRIES; end++)
+			 codes[end].code % 256 != 0 && end - start < CMAP_ENTRIES;
+			 end++)
 			;
-		appendStringInfo(&map, "1 beginbfrange\n<%04X> <%04X> [", codes[start].code, codes[end - 1].code);
+		appendStringInfo(&map, "1 beginbfrange\n<%04X> <%04X> [", codes[start].code,
+						 codes[end - 1].code);
 		for (; start < end; start++)
 		{
 			appendStringInfoChar(&map, '<');
@@ -449,7 +450,8 @@ finish_font(LcTypesetter *typesetter, LcCanvas *canvas, int font, StringInfo fon
 	initStringInfo(&entries);
 	if (use->builtin != NULL)
 	{
-		appendStringInfo(&entries, "/Type /Font /Subtype /Type1 /BaseFont /%s /Encoding /WinAnsiEncoding",
+		appendStringInfo(&entries,
+						 "/Type /Font /Subtype /Type1 /BaseFont /%s /Encoding /WinAnsiEncoding",
 						 use->builtin->name);
 		add_font_object(typesetter, canvas, use, 0, &entries, font_resources);
 		return;
@@ -467,7 +469,8 @@ finish_font(LcTypesetter *typesetter, LcCanvas *canvas, int font, StringInfo fon
 		if (layer > 0)
 			initStringInfo(&entries);
 		appendStringInfoString(&entries, "/Type /Font /Subtype /Type0 /Encoding /Identity-H /BaseFont ");
-		lc_pdf_name(&entries, use->font->is_cff ? psprintf("%s-Identity-H", coded.cut.name) : coded.cut.name);
+		lc_pdf_name(&entries,
+					use->font->is_cff ? psprintf("%s-Identity-H", coded.cut.name) : coded.cut.name);
 		appendStringInfo(&entries, " /DescendantFonts [%d 0 R] /ToUnicode %d 0 R", cid_font,
 						 add_layer(canvas, use, layer, &coded));
 		add_font_object(typesetter, canvas, use, layer, &entries, font_resources);

@@ -12,12 +12,12 @@
 typedef struct Element
 {
 	LcRole role;
-	int mark;					/* its MCID */
-	int number;					/* of its object */
+	int mark;	/* its MCID */
+	int number; /* of its object */
 	const char *text;
 	double left;
 	double top;
-	double box[4];				/* of a figure */
+	double box[4]; /* of a figure */
 } Element;
 
 struct LcStructure
@@ -25,7 +25,7 @@ struct LcStructure
 	LcCanvas *canvas;
 	StringInfo content;
 	int first_mark;
-	Element *elements;			/* in the order of drawing, which is that of their marks */
+	Element *elements; /* in the order of drawing, which is that of their marks */
 	int count;
 	int capacity;
 };
@@ -60,8 +60,8 @@ lc_structure_open(LcStructure *structure, LcRole role, const char *text, double 
 	element->text = text;
 	element->left = left;
 	element->top = top;
-	appendStringInfo(structure->content, "/%s <</MCID %d>> BDC\n", role == LC_ROLE_FIGURE ? "Figure" : "P",
-					 element->mark);
+	appendStringInfo(structure->content, "/%s <</MCID %d>> BDC\n",
+					 role == LC_ROLE_FIGURE ? "Figure" : "P", element->mark);
 }
 
 void
@@ -104,8 +104,9 @@ add_element(const LcStructure *structure, const Element *element, int parent)
 	StringInfoData entries;
 
 	initStringInfo(&entries);
-	appendStringInfo(&entries, "/S /%s /P %d 0 R /Pg %d 0 R /K %d /%s ", is_figure ? "Figure" : "P", parent,
-					 lc_canvas_page(structure->canvas), element->mark, is_figure ? "Alt" : "ActualText");
+	appendStringInfo(&entries, "/S /%s /P %d 0 R /Pg %d 0 R /K %d /%s ", is_figure ? "Figure" : "P",
+					 parent, lc_canvas_page(structure->canvas), element->mark,
+					 is_figure ? "Alt" : "ActualText");
 	lc_pdf_text(&entries, seal, element->text);
 	if (is_figure)
 	{

@@ -31,7 +31,8 @@ extern LcStructure *lc_structure_begin(LcCanvas *canvas, StringInfo content, int
  * Starts an element. "text" is what a text says, or what stands for a figure; kept, not copied. It is read
  * where its top left corner is, in points from the bottom left of the page as a viewer shows it.
  */
-extern void lc_structure_open(LcStructure *structure, LcRole role, const char *text, double left, double top);
+extern void lc_structure_open(LcStructure *structure, LcRole role, const char *text, double left,
+							  double top);
 
 /* Where a figure is, in the page's own coordinates: left, bottom, right, top. Of the element that is open. */
 extern void lc_structure_box(LcStructure *structure, const double *box);
@@ -45,4 +46,4 @@ extern void lc_structure_close(LcStructure *structure);
 /* Adds the structure to the canvas; returns the entries that the page needs, palloc'd. */
 extern char *lc_structure_finish(LcStructure *structure);
 
-#endif							/* LC_STRUCTURE_H */
+#endif /* LC_STRUCTURE_H */

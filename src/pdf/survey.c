@@ -46,21 +46,21 @@
 /* A place where an object starts, up to its stream or its end. */
 typedef struct Place
 {
-	int64 number;				/* 0: not clear */
-	int64 length_in;			/* the object that says the stream's length; 0: it does so itself */
-	int64 count;				/* of an object stream: /N and /First; -1: none */
+	int64 number;	 /* 0: not clear */
+	int64 length_in; /* the object that says the stream's length; 0: it does so itself */
+	int64 count;	 /* of an object stream: /N and /First; -1: none */
 	int64 first;
 	bool is_stream;
-	bool is_table;				/* a cross-reference stream */
-	bool holds_objects;			/* it has /First */
+	bool is_table;		/* a cross-reference stream */
+	bool holds_objects; /* it has /First */
 	bool has_parameters;
-	bool unclear;				/* /N or /First are no whole numbers, said twice, or elsewhere */
+	bool unclear; /* /N or /First are no whole numbers, said twice, or elsewhere */
 	bool filter_elsewhere;
-	int references;				/* to objects that reading this one needs, but for its length */
+	int references; /* to objects that reading this one needs, but for its length */
 	int filters;
 	int flate_filters;
-	const char *data;			/* of the stream */
-	Size looked_at;				/* bytes */
+	const char *data; /* of the stream */
+	Size looked_at;	  /* bytes */
 } Place;
 
 /* ============================================================ objects */
@@ -68,8 +68,9 @@ typedef struct Place
 static bool
 is_filter_name(const LcToken *token)
 {
-	static const char *const names[] = {"LZWDecode", "LZW", "RunLengthDecode", "RL", "ASCII85Decode",
-										"A85", "ASCIIHexDecode", "AHx", "Crypt"};
+	static const char *const names[] = { "LZWDecode",	  "LZW", "RunLengthDecode", "RL",
+										 "ASCII85Decode", "A85", "ASCIIHexDecode",	"AHx",
+										 "Crypt" };
 
 	for (int i = 0; i < (int) lengthof(names); i++)
 	{
@@ -107,7 +108,7 @@ static int64
 number_before(const char *start, const char *obj)
 {
 	const char *at = obj;
-	LcToken token = {LC_TOKEN_NUMBER, NULL, 0};
+	LcToken token = { LC_TOKEN_NUMBER, NULL, 0 };
 
 	for (int i = 0; i < 2; i++)
 	{
@@ -179,8 +180,7 @@ note_token(Place *place, LcToken *key, const LcToken *token, const int64 *last)
 		place->holds_objects |= lc_pdf_is_name(token, "First");
 		place->flate_filters += is_flate_name(token);
 		place->filters += is_flate_name(token) || is_filter_name(token);
-		place->has_parameters |=
-			lc_pdf_is_name(token, "DecodeParms") || lc_pdf_is_name(token, "DP");
+		place->has_parameters |= lc_pdf_is_name(token, "DecodeParms") || lc_pdf_is_name(token, "DP");
 	}
 }
 
@@ -193,8 +193,8 @@ skip_value(LcSurvey *survey, LcScanner *scanner, Place *place)
 {
 	char open[MAX_DEPTH];
 	int depth = 0;
-	int64 last[2] = {-1, -1};
-	LcToken key = {LC_TOKEN_END, NULL, 0};
+	int64 last[2] = { -1, -1 };
+	LcToken key = { LC_TOKEN_END, NULL, 0 };
 
 	do
 	{
@@ -218,8 +218,9 @@ skip_value(LcSurvey *survey, LcScanner *scanner, Place *place)
 				return;
 			open[depth++] = c;
 		}
-		else if (depth > 0 && ((c == ']' && open[depth - 1] == '[') ||
-							   (c == '>' && token.length == 2 && open[depth - 1] == '<')))
+		else if (depth > 0 &&
+				 ((c == ']' && open[depth - 1] == '[') ||
+				  (c == '>' && token.length == 2 && open[depth - 1] == '<')))
 			depth--;
 	} while (depth > 0);
 }
@@ -228,7 +229,7 @@ skip_value(LcSurvey *survey, LcScanner *scanner, Place *place)
 static void
 look_at_place(LcSurvey *survey, Place *place, const char *at, const char *end)
 {
-	LcScanner scanner = {at, end};
+	LcScanner scanner = { at, end };
 	LcToken token;
 
 	memset(place, 0, sizeof(*place));
@@ -247,7 +248,7 @@ look_at_place(LcSurvey *survey, Place *place, const char *at, const char *end)
 static Size
 value_length(LcSurvey *survey, const char *at, const char *end)
 {
-	LcScanner scanner = {at, end};
+	LcScanner scanner = { at, end };
 
 	skip_value(survey, &scanner, NULL);
 	return scanner.at - at;
@@ -260,7 +261,7 @@ static void
 look_into_container(LcSurvey *survey, const char *data, Size length, int64 count, int64 first)
 {
 	const char *end = data + length;
-	LcScanner scanner = {data, end};
+	LcScanner scanner = { data, end };
 	Size looked_at = 0;
 
 	for (int64 i = 0; i < count; i++)
@@ -301,8 +302,8 @@ lc_survey_container(LcSurvey *survey, const char *data, Size length, bool compre
 	}
 	initStringInfo(&expanded);
 	if (lc_inflate(&expanded, data, length, 1, MAX_EXPANDED - survey->expanded) == LC_INFLATE_TOO_LONG)
-		survey->refusal = psprintf("Its object streams decompress to more than %zu kB.",
-								   MAX_EXPANDED / 1024);
+		survey->refusal =
+			psprintf("Its object streams decompress to more than %zu kB.", MAX_EXPANDED / 1024);
 	else
 	{
 		/* What was decompressed before an error counts too. */
@@ -385,7 +386,7 @@ static Size
 blank_bytes(const char *data, Size length, Size *all_lines)
 {
 	Size bytes = 0;
-	Size lines = 1;				/* that started in the blank that is here */
+	Size lines = 1; /* that started in the blank that is here */
 	bool comment = false;
 	bool after_end = false;
 
@@ -461,12 +462,12 @@ lc_survey(LcSurvey *survey, const uint8 *bytes, Size length)
 	const char *data = (const char *) bytes;
 	const char *at = data;
 	const char *end = data + length;
-	List *streams = NIL;		/* that say their length elsewhere */
+	List *streams = NIL; /* that say their length elsewhere */
 	List *lengths = NIL;
 	Size places = 0;
-	Size chained = 0;			/* what can need objects that it does not name, or not by a number */
+	Size chained = 0; /* what can need objects that it does not name, or not by a number */
 	Size looked_at = 0;
-	Size gaps = 0;				/* bytes from each stream's start to its end */
+	Size gaps = 0; /* bytes from each stream's start to its end */
 	Size all_streams = 0;
 	Size lines;
 	const char *next_end = data;

@@ -39,4 +39,4 @@ extern void lc_survey(LcSurvey *survey, const uint8 *data, Size length);
 extern void lc_survey_container(LcSurvey *survey, const char *data, Size length, bool compressed,
 								int64 count, int64 first);
 
-#endif							/* LC_SURVEY_H */
+#endif /* LC_SURVEY_H */

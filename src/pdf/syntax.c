@@ -53,7 +53,7 @@ lc_pdf_number(StringInfo buffer, double value)
 }
 
 void
-lc_pdf_numbers(StringInfo buffer, int count,...)
+lc_pdf_numbers(StringInfo buffer, int count, ...)
 {
 	va_list values;
 
@@ -244,7 +244,7 @@ skip_regular(LcScanner *scanner)
 LcToken
 lc_pdf_next(LcScanner *scanner)
 {
-	LcToken token = {LC_TOKEN_END, scanner->end, 0};
+	LcToken token = { LC_TOKEN_END, scanner->end, 0 };
 	char c;
 	char second;
 

@@ -16,7 +16,7 @@
 extern void lc_pdf_number(StringInfo buffer, double value);
 
 /* Several numbers, each followed by a space: lc_pdf_numbers(buffer, 2, x, y). All double. */
-extern void lc_pdf_numbers(StringInfo buffer, int count,...);
+extern void lc_pdf_numbers(StringInfo buffer, int count, ...);
 
 /* A name with its slash: lc_pdf_name(buffer, "F 1") appends "/F#201". */
 extern void lc_pdf_name(StringInfo buffer, const char *name);
@@ -31,13 +31,13 @@ extern void lc_pdf_text(StringInfo buffer, const LcSeal *seal, const char *utf8)
 
 typedef enum LcTokenKind
 {
-	LC_TOKEN_END,				/* nothing left */
+	LC_TOKEN_END, /* nothing left */
 	LC_TOKEN_NUMBER,
-	LC_TOKEN_NAME,				/* start is after the slash */
-	LC_TOKEN_STRING,			/* with its brackets */
-	LC_TOKEN_BRACKET,			/* one of << >> [ ] { } ) > */
-	LC_TOKEN_KEYWORD,			/* true, obj, stream, and operators */
-	LC_TOKEN_BROKEN				/* a string that does not end */
+	LC_TOKEN_NAME,	  /* start is after the slash */
+	LC_TOKEN_STRING,  /* with its brackets */
+	LC_TOKEN_BRACKET, /* one of << >> [ ] { } ) > */
+	LC_TOKEN_KEYWORD, /* true, obj, stream, and operators */
+	LC_TOKEN_BROKEN	  /* a string that does not end */
 } LcTokenKind;
 
 typedef struct LcToken
@@ -60,4 +60,4 @@ extern LcToken lc_pdf_next(LcScanner *scanner);
 extern bool lc_pdf_is_keyword(const LcToken *token, const char *keyword);
 extern bool lc_pdf_is_name(const LcToken *token, const char *name);
 
-#endif							/* LC_SYNTAX_H */
+#endif /* LC_SYNTAX_H */

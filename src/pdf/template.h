@@ -68,4 +68,4 @@ extern void lc_template_finish(LcCanvas *canvas, const LcTemplate *ground, const
  */
 extern Size lc_template_check(const uint8 *data, Size length, char **repairs);
 
-#endif							/* LC_TEMPLATE_H */
+#endif /* LC_TEMPLATE_H */

@@ -26,7 +26,7 @@ typedef struct Filters
 {
 	int count;
 	char *names[MAX_FILTERS];
-	bool plain[MAX_FILTERS];	/* no predictor */
+	bool plain[MAX_FILTERS]; /* no predictor */
 } Filters;
 
 /* ============================================================ errors */
@@ -34,17 +34,18 @@ typedef struct Filters
 void
 lc_reader_damaged(LcReader *reader, const char *detail)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is damaged", reader->what),
-					errdetail("%s", detail),
-					errhint("Open it in a PDF program and save it as a new file.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is damaged", reader->what),
+			 errdetail("%s", detail), errhint("Open it in a PDF program and save it as a new file.")));
 }
 
 void
 lc_reader_unusable(LcReader *reader, const char *detail)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("%s cannot be used as a background", reader->what), errdetail("%s", detail),
-					errhint("Open it in a PDF program and print it to a new PDF file.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s cannot be used as a background", reader->what), errdetail("%s", detail),
+			 errhint("Open it in a PDF program and print it to a new PDF file.")));
 }
 
 /* What a stream may decompress to, in bytes. The page's content is also taken into memory, as a whole. */
@@ -57,10 +58,10 @@ stream_limit(bool is_content)
 static void
 too_long(LcReader *reader, Size limit)
 {
-	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("%s has a stream that decompresses to more than %zu kB", reader->what,
-						   limit / 1024),
-					errdetail("The limit comes from learning_credentials.parse_memory.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("%s has a stream that decompresses to more than %zu kB", reader->what, limit / 1024),
+			 errdetail("The limit comes from learning_credentials.parse_memory.")));
 }
 
 /* Repairs that are told one by one. */
@@ -92,9 +93,9 @@ raise_complaint(LcReader *reader, qpdf_error error)
 	if (strstr(detail, "bad_alloc") != NULL || strstr(detail, "memory") != NULL)
 		lc_guard_memory_error();
 	if (qpdf_get_error_code(reader->qpdf, error) == qpdf_e_password)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("%s needs a password", reader->what),
-						errhint("Save it without a password.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s needs a password", reader->what),
+				 errhint("Save it without a password.")));
 	lc_reader_damaged(reader, detail);
 }
 
@@ -155,9 +156,8 @@ add_string(LcFragment *to, const char *bytes, Size length)
 	if (to->count == to->room)
 	{
 		to->room = Max(8, to->room * 2);
-		to->strings = to->strings == NULL
-						  ? palloc(to->room * sizeof(LcFragmentString))
-						  : repalloc(to->strings, to->room * sizeof(LcFragmentString));
+		to->strings = to->strings == NULL ? palloc(to->room * sizeof(LcFragmentString))
+										  : repalloc(to->strings, to->room * sizeof(LcFragmentString));
 	}
 	string = &to->strings[to->count++];
 	string->at = to->text.len;
@@ -202,9 +202,9 @@ lc_reader_is_name(LcReader *reader, qpdf_oh dictionary, const char *key, const c
 static bool
 leads_away(LcReader *reader, qpdf_oh object)
 {
-	static const char *const types[] = {"/Page", "/Pages", "/Catalog", "/StructTreeRoot",
-										"/StructElem", "/Filespec", "/EmbeddedFile", "/Action",
-										"/Outlines"};
+	static const char *const types[] = { "/Page",			"/Pages",	   "/Catalog",
+										 "/StructTreeRoot", "/StructElem", "/Filespec",
+										 "/EmbeddedFile",	"/Action",	   "/Outlines" };
 	bool away = false;
 	bool is_stream = qpdf_oh_is_stream(reader->qpdf, object);
 	qpdf_oh dictionary = is_stream ? qpdf_oh_get_dict(reader->qpdf, object) : object;
@@ -241,8 +241,8 @@ lc_reader_number(LcReader *reader, qpdf_oh object, LcKind kind)
 bool
 lc_reader_is_active(LcReader *reader, qpdf_oh annotation)
 {
-	static const char *const subtypes[] = {"/FileAttachment", "/Sound", "/Movie", "/Screen", "/Widget",
-										   "/RichMedia", "/3D", "/TrapNet"};
+	static const char *const subtypes[] = { "/FileAttachment", "/Sound",	 "/Movie", "/Screen",
+											"/Widget",		   "/RichMedia", "/3D",	   "/TrapNet" };
 
 	for (int i = 0; i < (int) lengthof(subtypes); i++)
 	{
@@ -257,10 +257,12 @@ static bool
 is_annotation_key(const char *key)
 {
 	static const char *const keys[] = {
-		"/Type", "/Rect", "/Contents", "/NM", "/M", "/F", "/AP", "/AS", "/Border", "/C",
-		"/BS", "/BE", "/CA", "/ca", "/BM", "/IC", "/Q", "/DA", "/DS", "/MK", "/H", "/QuadPoints",
-		"/Vertices", "/L", "/LE", "/LL", "/LLE", "/LLO", "/CL", "/CO", "/RD", "/IT", "/Cap", "/CP",
-		"/InkList", "/Name", "/Sy", "/OC", "/Lang", "/Open"};
+		"/Type",   "/Rect", "/Contents", "/NM",	  "/M",	 "/F",			"/AP",		 "/AS",
+		"/Border", "/C",	"/BS",		 "/BE",	  "/CA", "/ca",			"/BM",		 "/IC",
+		"/Q",	   "/DA",	"/DS",		 "/MK",	  "/H",	 "/QuadPoints", "/Vertices", "/L",
+		"/LE",	   "/LL",	"/LLE",		 "/LLO",  "/CL", "/CO",			"/RD",		 "/IT",
+		"/Cap",	   "/CP",	"/InkList",	 "/Name", "/Sy", "/OC",			"/Lang",	 "/Open"
+	};
 
 	for (int i = 0; i < (int) lengthof(keys); i++)
 	{
@@ -274,9 +276,11 @@ is_annotation_key(const char *key)
 static bool
 is_stream_key(const char *key)
 {
-	static const char *const keys[] = {"/Length", "/DL", "/F", "/FFilter", "/FDecodeParms",
-									   "/StructParent", "/StructParents", "/PieceInfo", "/Metadata",
-									   "/OPI", "/Ref", "/AF", "/LastModified"};
+	static const char *const keys[] = { "/Length",		  "/DL",		   "/F",
+										"/FFilter",		  "/FDecodeParms", "/StructParent",
+										"/StructParents", "/PieceInfo",	   "/Metadata",
+										"/OPI",			  "/Ref",		   "/AF",
+										"/LastModified" };
 
 	for (int i = 0; i < (int) lengthof(keys); i++)
 	{
@@ -334,7 +338,7 @@ write_entries(LcReader *reader, LcFragment *to, qpdf_oh dictionary, int depth, L
 	List *keys = lc_reader_keys(reader, from);
 	ListCell *cell;
 
-	foreach (cell, keys)
+	foreach(cell, keys)
 	{
 		const char *key = lfirst(cell);
 		qpdf_oh value;
@@ -397,13 +401,13 @@ lc_reader_write_value(LcReader *reader, LcFragment *to, qpdf_oh value, int depth
 			lc_pdf_name(&to->text, qpdf_oh_get_name(qpdf, value) + 1);
 			break;
 		case ot_string:
-			{
-				Size length;
-				const char *bytes = qpdf_oh_get_binary_string_value(qpdf, value, &length);
+		{
+			Size length;
+			const char *bytes = qpdf_oh_get_binary_string_value(qpdf, value, &length);
 
-				add_string(to, bytes, length);
-				break;
-			}
+			add_string(to, bytes, length);
+			break;
+		}
 		case ot_array:
 			write_array(reader, to, value, depth + 1);
 			break;
@@ -523,12 +527,11 @@ lc_reader_data(LcReader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e
 
 	*length = 0;
 	lc_reader_note_repairs(reader);
-	if (qpdf_oh_get_stream_data(reader->qpdf, stream, level, &filtered, &malloced, length) &
-		QPDF_ERRORS)
+	if (qpdf_oh_get_stream_data(reader->qpdf, stream, level, &filtered, &malloced, length) & QPDF_ERRORS)
 	{
 		free(malloced);
 		if ((warning = next_warning(reader)) != NULL)
-			raise_complaint(reader, warning);	/* it tells more */
+			raise_complaint(reader, warning); /* it tells more */
 		lc_reader_check(reader);
 		lc_reader_damaged(reader, "A stream cannot be read.");
 	}
@@ -636,8 +639,8 @@ next_object(LcReader *reader)
 	{
 		reader->room = Max(16, reader->room * 2);
 		page->objects = page->objects == NULL
-							? palloc(reader->room * sizeof(LcTemplateObject))
-							: repalloc(page->objects, reader->room * sizeof(LcTemplateObject));
+			? palloc(reader->room * sizeof(LcTemplateObject))
+			: repalloc(page->objects, reader->room * sizeof(LcTemplateObject));
 	}
 	memset(&page->objects[page->count], 0, sizeof(LcTemplateObject));
 	lc_fragment_init(&page->objects[page->count].entries);
@@ -653,7 +656,7 @@ lc_reader_write_pending(LcReader *reader)
 		ListCell *cell;
 
 		reader->pending = NIL;
-		foreach (cell, pending)
+		foreach(cell, pending)
 		{
 			LcMet *met = lfirst(cell);
 			LcTemplateObject *object = next_object(reader);

@@ -149,8 +149,9 @@ read_boxes(LcReader *reader, qpdf_oh handle, const Inherited *inherited)
 	}
 	if (page->right - page->left < 1 || page->top - page->bottom < 1 ||
 		page->right - page->left > MAX_SIDE || page->top - page->bottom > MAX_SIDE)
-		lc_reader_unusable(reader, psprintf("Its first page is %g by %g points.", page->right - page->left,
-									   page->top - page->bottom));
+		lc_reader_unusable(reader,
+						   psprintf("Its first page is %g by %g points.", page->right - page->left,
+									page->top - page->bottom));
 
 	if (inherited->rotate != 0)
 		(void) qpdf_oh_get_value_as_int(qpdf, inherited->rotate, &rotate);
@@ -194,7 +195,7 @@ write_resources(LcReader *reader, LcFragment *to, const char *category, qpdf_oh 
 		lc_pdf_name(&to->text, category + 1);
 		lc_fragment_add(to, " << ");
 	}
-	foreach (cell, names)
+	foreach(cell, names)
 	{
 		const char *name = lfirst(cell);
 		qpdf_oh value = lc_reader_get(reader, resources, name);
@@ -217,11 +218,11 @@ read_resources(LcReader *reader, qpdf_oh resources)
 	if (resources == 0 || !qpdf_oh_is_dictionary(reader->qpdf, resources))
 		return;
 	categories = lc_reader_keys(reader, resources);
-	foreach (cell, categories)
+	foreach(cell, categories)
 	{
 		const char *category = lfirst(cell);
 		qpdf_oh value = lc_reader_get(reader, resources, category);
-		LcFragment *shared = NULL;	/* what resources of ours are added to */
+		LcFragment *shared = NULL; /* what resources of ours are added to */
 
 		if (strcmp(category, "/Font") == 0)
 			shared = &page->fonts;
@@ -281,7 +282,7 @@ read_annotations(LcReader *reader, qpdf_oh handle)
 static void
 read_entries(LcReader *reader, qpdf_oh handle, const Inherited *inherited)
 {
-	static const char *const own[] = {"/BleedBox", "/TrimBox", "/ArtBox", "/UserUnit", "/Group"};
+	static const char *const own[] = { "/BleedBox", "/TrimBox", "/ArtBox", "/UserUnit", "/Group" };
 	LcFragment *to = &reader->page->page;
 
 	lc_reader_write_entry(reader, to, "/MediaBox", inherited->media_box, 1);
@@ -342,7 +343,7 @@ keep_content(LcReader *reader, List *streams, const LcBalance *balance)
 
 	appendStringInfo(&page->contents, "%d 0 R ",
 					 lc_reader_add_stream(reader, "", pstrdup("q " ARTIFACT), strlen("q " ARTIFACT)));
-	foreach (cell, streams)
+	foreach(cell, streams)
 		appendStringInfo(&page->contents, "%d 0 R ",
 						 lc_reader_number(reader, (qpdf_oh) lfirst_int(cell), LC_PLAIN));
 	for (int i = 0; i < balance->marks + 1; i++)
@@ -364,13 +365,12 @@ get_streams(LcReader *reader, qpdf_oh handle)
 		int count = qpdf_oh_get_array_n_items(reader->qpdf, contents);
 
 		for (int i = 0; i < count; i++)
-			streams = lappend_int(streams,
-								  (int) qpdf_oh_get_array_item(reader->qpdf, contents, i));
+			streams = lappend_int(streams, (int) qpdf_oh_get_array_item(reader->qpdf, contents, i));
 	}
 	else if (!qpdf_oh_is_null(reader->qpdf, contents))
 		streams = list_make1_int((int) contents);
 	lc_reader_check(reader);
-	foreach (cell, streams)
+	foreach(cell, streams)
 	{
 		if (!qpdf_oh_is_stream(reader->qpdf, (qpdf_oh) lfirst_int(cell)))
 			lc_reader_damaged(reader, "Its first page has content that is not a stream.");
@@ -390,7 +390,7 @@ read_content(LcReader *reader, qpdf_oh handle)
 	if (streams == NIL)
 		return;
 	initStringInfo(&content);
-	foreach (cell, streams)
+	foreach(cell, streams)
 	{
 		qpdf_oh stream = (qpdf_oh) lfirst_int(cell);
 		Size length;
@@ -432,7 +432,7 @@ note_marks(LcTemplatePage *page)
 static void
 read_catalog(LcReader *reader, qpdf_oh root)
 {
-	static const char *const keys[] = {"/OCProperties", "/OutputIntents"};
+	static const char *const keys[] = { "/OCProperties", "/OutputIntents" };
 
 	for (int i = 0; i < (int) lengthof(keys); i++)
 	{
@@ -471,8 +471,7 @@ survey_decrypted(LcReader *reader, int number)
 		Size length;
 		char *data = lc_reader_data(reader, stream, qpdf_dl_none, &length);
 
-		lc_survey_container(&reader->survey, data, length,
-							qpdf_oh_has_key(qpdf, dictionary, "/Filter"),
+		lc_survey_container(&reader->survey, data, length, qpdf_oh_has_key(qpdf, dictionary, "/Filter"),
 							qpdf_oh_get_int_value(qpdf, lc_reader_get(reader, dictionary, "/N")),
 							qpdf_oh_get_int_value(qpdf, lc_reader_get(reader, dictionary, "/First")));
 		pfree(data);
@@ -491,7 +490,7 @@ survey_encrypted(LcReader *reader)
 	/* Only if libqpdf may repair the file, the object that has a number is sure to be the one that says so. */
 	if (survey->containers != NIL && !survey->repairable)
 		lc_reader_unusable(reader, "Its objects are encrypted, and too many.");
-	foreach (cell, survey->containers)
+	foreach(cell, survey->containers)
 	{
 		if (lfirst_int(cell) == 0)
 			lc_reader_damaged(reader, "It has an object without a number.");
@@ -530,7 +529,7 @@ check_completeness(LcReader *reader)
 	ListCell *cell;
 
 	list_sort(references, list_int_cmp);
-	foreach (cell, references)
+	foreach(cell, references)
 	{
 		int number = lfirst_int(cell);
 		qpdf_oh object;
@@ -552,7 +551,7 @@ read_page(void *argument)
 {
 	LcReader *reader = argument;
 	LcTemplatePage *page = reader->page;
-	Inherited inherited = {0};
+	Inherited inherited = { 0 };
 	int nodes = 0;
 	qpdf_oh root;
 	qpdf_oh pages;
@@ -565,7 +564,8 @@ read_page(void *argument)
 	handle = find_page(reader, pages, &inherited, 0, &nodes);
 	lc_reader_note_repairs(reader);
 	if (handle == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has no page", reader->what)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has no page", reader->what)));
 
 	read_boxes(reader, handle, &inherited);
 	read_entries(reader, handle, &inherited);
@@ -590,15 +590,14 @@ lc_template_read(const uint8 *data, Size length, const char *what)
 	LcReader *reader = MemoryContextAllocZero(context, sizeof(LcReader));
 	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
 	LcTemplatePage *page = palloc0(sizeof(LcTemplatePage));
-	HASHCTL control = {0};
+	HASHCTL control = { 0 };
 	Size magic = 0;
 
 	/* Readers take a header that stands within the first 1,024 bytes (ISO 32000-1, annex H, 3.4.1). */
 	while (magic < 1024 && magic + 5 <= length && memcmp(data + magic, "%PDF-", 5) != 0)
 		magic++;
 	if (magic >= 1024 || magic + 5 > length)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is not a PDF file", what)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is not a PDF file", what)));
 
 	lc_fragment_init(&page->page);
 	lc_fragment_init(&page->fonts);

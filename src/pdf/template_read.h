@@ -29,7 +29,7 @@ typedef struct LcFragment
 /* A dictionary, or a stream with its data as they are in the file (compressed, say). */
 typedef struct LcTemplateObject
 {
-	LcFragment entries;			/* without /Length */
+	LcFragment entries; /* without /Length */
 	bool is_stream;
 	char *data;
 	Size length;
@@ -81,4 +81,4 @@ extern LcTemplatePage *lc_template_read(const uint8 *data, Size length, const ch
 
 extern void lc_fragment_init(LcFragment *fragment);
 
-#endif							/* LC_TEMPLATE_READ_H */
+#endif /* LC_TEMPLATE_READ_H */

@@ -26,7 +26,7 @@ typedef enum LcKind
 /* An object that was met: where it is in the file, and the number that it has in the page. */
 typedef struct LcMet
 {
-	int id;						/* its number in the file: the key of the table */
+	int id; /* its number in the file: the key of the table */
 	int number;
 	LcKind kind;
 	qpdf_oh handle;
@@ -38,18 +38,18 @@ typedef struct LcMet
  */
 typedef struct LcReader
 {
-	const char *what;			/* the template, in messages */
+	const char *what; /* the template, in messages */
 	const uint8 *data;
 	Size length;
 	qpdf_data qpdf;
 	LcSurvey survey;
-	HTAB *numbers;				/* of LcMet, handles aside */
-	List *pending;				/* of LcMet, to be written down */
-	int met;					/* the last number given */
+	HTAB *numbers; /* of LcMet, handles aside */
+	List *pending; /* of LcMet, to be written down */
+	int met;	   /* the last number given */
 	LcTemplatePage *page;
-	int room;					/* of page->objects */
-	int underscores;			/* of the prefix, see note_name() */
-	int repairs;				/* that libqpdf made, the first of which are told in page->repairs */
+	int room;		 /* of page->objects */
+	int underscores; /* of the prefix, see note_name() */
+	int repairs;	 /* that libqpdf made, the first of which are told in page->repairs */
 } LcReader;
 
 /* Raises 22023. "detail" is a sentence. */
@@ -110,4 +110,4 @@ extern char *lc_reader_data(LcReader *reader, qpdf_oh stream, enum qpdf_stream_d
 extern void lc_reader_expand(LcReader *reader, qpdf_oh stream, const char *data, Size length,
 							 StringInfo to);
 
-#endif							/* LC_TEMPLATE_READER_H */
+#endif /* LC_TEMPLATE_READER_H */

@@ -65,9 +65,9 @@ use_font(LcTypesetter *typesetter, const LcFontRef *ref, const char *path)
 		use = &typesetter->fonts[i];
 		if (ref->asset == NULL ? use->builtin != NULL && strcmp(use->name, ref->name) == 0
 							   : use->font != NULL &&
-								   memcmp(use->font->cached.sha256, ref->asset->sha256,
-										  sizeof(ref->asset->sha256)) == 0 &&
-								   strcmp(use->font->cached.variant, ref->variant) == 0)
+					memcmp(use->font->cached.sha256, ref->asset->sha256, sizeof(ref->asset->sha256)) ==
+						0 &&
+					strcmp(use->font->cached.variant, ref->variant) == 0)
 			return i;
 	}
 
@@ -75,8 +75,7 @@ use_font(LcTypesetter *typesetter, const LcFontRef *ref, const char *path)
 	if (typesetter->font_count == typesetter->font_capacity)
 	{
 		typesetter->font_capacity *= 2;
-		typesetter->fonts =
-			repalloc(typesetter->fonts, sizeof(LcFontUse) * typesetter->font_capacity);
+		typesetter->fonts = repalloc(typesetter->fonts, sizeof(LcFontUse) * typesetter->font_capacity);
 	}
 	use = &typesetter->fonts[typesetter->font_count];
 	memset(use, 0, sizeof(LcFontUse));
@@ -107,7 +106,7 @@ read_fallbacks(LcTypesetter *typesetter)
 				 errmsg("setting %s is not a list of names separated by commas", setting)));
 	typesetter->fallbacks =
 		MemoryContextAlloc(typesetter->context, sizeof(int) * (list_length(names) + 1));
-	foreach (cell, names)
+	foreach(cell, names)
 		typesetter->fallbacks[typesetter->fallback_count++] =
 			use_font(typesetter, lc_font_ref_of_setting(lfirst(cell), setting), setting);
 }
@@ -196,11 +195,14 @@ lc_missing_glyph(LcTypesetter *typesetter, const LcTextStyle *style, uint32 char
 				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
 				 errmsg("%s: the text has a control character (U+%04X), which cannot be shown",
 						style->path, character)));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-			 errmsg("%s: the %s %s cannot show the character \"%s\" (U+%04X)", style->path,
-					named + typesetter->fallback_count > 1 ? "fonts" : "font", names.data, (char *) utf8, character),
-			 errhint("Store a font that has it as an asset and name it in \"font\", or in the setting learning_credentials.fallback_fonts.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+		 errmsg("%s: the %s %s cannot show the character \"%s\" (U+%04X)", style->path,
+				named + typesetter->fallback_count > 1 ? "fonts" : "font", names.data, (char *) utf8,
+				character),
+		 errhint(
+			 "Store a font that has it as an asset and name it in \"font\", or in the setting learning_credentials.fallback_fonts.")));
 }
 
 /*
@@ -223,8 +225,7 @@ choose_fonts(LcTypesetter *typesetter, const LcTextStyle *style, LcChar *chars, 
 		for (at = start; at < end; at = next)
 		{
 			next = lc_cluster_end(chars, at, end);
-			if (chars[at].is_letter &&
-				!shows_cluster(&typesetter->fonts[font], chars, at, next))
+			if (chars[at].is_letter && !shows_cluster(&typesetter->fonts[font], chars, at, next))
 				break;
 		}
 		if (at == end)
@@ -255,7 +256,9 @@ choose_fonts(LcTypesetter *typesetter, const LcTextStyle *style, LcChar *chars, 
 		{
 			/* Of the cluster, name the first character that the first font lacks. */
 			font = candidate(typesetter, style, 0);
-			for (i = at; i < next - 1 && font >= 0 && has_glyph(&typesetter->fonts[font], chars[i].character, false); i++)
+			for (i = at; i < next - 1 && font >= 0 &&
+				 has_glyph(&typesetter->fonts[font], chars[i].character, false);
+				 i++)
 				;
 			lc_missing_glyph(typesetter, style, chars[i].character);
 		}
@@ -338,7 +341,8 @@ lc_typeset_line(LcTypesetter *typesetter, const LcTextStyle *style, const char *
 		alone = chars[start].level % 2 && typesetter->fonts[chars[start].font].builtin != NULL;
 		for (end = start + 1; end < line->char_count && chars[end].script == chars[start].script &&
 			 chars[end].font == chars[start].font && chars[end].level == chars[start].level &&
-			 (!alone || chars[end].extends); end++)
+			 (!alone || chars[end].extends);
+			 end++)
 			;
 		if (line->run_count == run_capacity)
 		{
@@ -376,4 +380,3 @@ lc_typeset_width(const LcLine *line, double size)
 {
 	return line->em * size + line->fixed;
 }
-

@@ -35,11 +35,11 @@ extern bool lc_font_is_builtin(const char *name);
 
 typedef struct LcTextStyle
 {
-	List *fonts;				/* of LcFontRef, in the order in which they are tried */
-	double char_space;			/* points between characters; ligatures are off unless it is 0 */
-	const char *language;		/* a locale, as "sr" or "tr_TR": forms of letters; NULL: none */
-	bool rtl;					/* is the paragraph set from right to left? */
-	const char *path;			/* the option, for errors */
+	List *fonts;		  /* of LcFontRef, in the order in which they are tried */
+	double char_space;	  /* points between characters; ligatures are off unless it is 0 */
+	const char *language; /* a locale, as "sr" or "tr_TR": forms of letters; NULL: none */
+	bool rtl;			  /* is the paragraph set from right to left? */
+	const char *path;	  /* the option, for errors */
 } LcTextStyle;
 
 /*
@@ -88,4 +88,4 @@ extern void lc_typeset_finish(LcTypesetter *typesetter, LcCanvas *canvas, String
  */
 extern void lc_font_check(const uint8 *data, Size length);
 
-#endif							/* LC_TYPESET_H */
+#endif /* LC_TYPESET_H */

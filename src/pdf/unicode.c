@@ -64,7 +64,7 @@ static const char pattern_letters[] = "GyYuUrQqMLlwWdDFgEecabBhHKkjJCmsSAzZOvVXx
 static bool
 resolve_locale(const char *locale, char *name)
 {
-	static char known_locale[ULOC_FULLNAME_CAPACITY];	/* the last one that was found */
+	static char known_locale[ULOC_FULLNAME_CAPACITY]; /* the last one that was found */
 	static char known_name[ULOC_FULLNAME_CAPACITY];
 	char language[ULOC_LANG_CAPACITY];
 	UErrorCode status = U_ZERO_ERROR;
@@ -271,8 +271,8 @@ get_formatter(const char *date_format, const char *locale, const char *time_zone
 	const char *reason;
 
 	require_locale(locale, name);
-	if (kept.handle != NULL && strcmp(kept.locale, name) == 0 &&
-		strcmp(kept.format, date_format) == 0 && strcmp(kept.zone, time_zone) == 0)
+	if (kept.handle != NULL && strcmp(kept.locale, name) == 0 && strcmp(kept.format, date_format) == 0 &&
+		strcmp(kept.zone, time_zone) == 0)
 		return kept.handle;
 
 	if (!lc_date_format_is_valid(date_format, &reason))

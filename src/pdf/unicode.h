@@ -44,4 +44,4 @@ extern char *lc_format_date(TimestampTz time, const char *date_format, const cha
  */
 extern int lc_text_breaks(const char *text, Size length, const char *locale, int **breaks);
 
-#endif							/* LC_UNICODE_H */
+#endif /* LC_UNICODE_H */

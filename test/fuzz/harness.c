@@ -53,7 +53,7 @@ typedef struct Asset
 	const char *slug;
 	LcAssetKind kind;
 	const char *media_type;
-	const uint8 *data;			/* NULL: to be read from the file of this name */
+	const uint8 *data; /* NULL: to be read from the file of this name */
 	Size length;
 	uint8 sha256[SHA256_DIGEST_LENGTH];
 } Asset;
@@ -74,11 +74,12 @@ static Asset assets[] = {
 };
 
 static const FuzzDocument canary = {
-	.options = "{\"template\": \"template.pdf\", \"protection\": \"none\", \"text_elements\": {"
-	"\"name\": {\"font\": [\"latin.ttf\", \"serif.otf\"]}, \"a\": {\"text\": \"{name}\", \"y\": 60, \"font\": \"every.ttf\"},"
-	"\"b\": {\"text\": \"\\u0633\\u0644\\u0627\\u0645\", \"y\": 90, \"font\": \"arabic.ttf\"}},"
-	"\"images\": [{\"slug\": \"seal.png\", \"x\": 1, \"y\": 1, \"width\": 20}],"
-	"\"qr_codes\": [{\"x\": 100, \"y\": 1}]}",
+	.options =
+		"{\"template\": \"template.pdf\", \"protection\": \"none\", \"text_elements\": {"
+		"\"name\": {\"font\": [\"latin.ttf\", \"serif.otf\"]}, \"a\": {\"text\": \"{name}\", \"y\": 60, \"font\": \"every.ttf\"},"
+		"\"b\": {\"text\": \"\\u0633\\u0644\\u0627\\u0645\", \"y\": 90, \"font\": \"arabic.ttf\"}},"
+		"\"images\": [{\"slug\": \"seal.png\", \"x\": 1, \"y\": 1, \"width\": 20}],"
+		"\"qr_codes\": [{\"x\": 100, \"y\": 1}]}",
 	.name = "Anna Maria",
 	.context_name = "Celestial Navigation",
 	.evidence = "{}",
@@ -87,7 +88,7 @@ static uint8 *canary_bytes;
 static Size canary_length;
 
 void
-fuzz_find(const char *format,...)
+fuzz_find(const char *format, ...)
 {
 	va_list args;
 
@@ -109,7 +110,7 @@ const char *
 __asan_default_options(void)
 {
 	return "allocator_may_return_null=1:max_allocation_size_mb=512:detect_stack_use_after_return=0:"
-		"quarantine_size_mb=32:malloc_context_size=12:max_malloc_fill_size=256:handle_abort=1";
+		   "quarantine_size_mb=32:malloc_context_size=12:max_malloc_fill_size=256:handle_abort=1";
 }
 
 /* The headers of chunks are poisoned, and chunks are found through them. */
@@ -128,10 +129,9 @@ __ubsan_default_options(void)
 /* ---- settings: _PG_init() defines them, here they get their values ---- */
 
 void
-DefineCustomIntVariable(const char *name, const char *short_desc, const char *long_desc,
-						int *valueAddr, int bootValue, int minValue, int maxValue, GucContext context,
-						int flags, GucIntCheckHook check_hook, GucIntAssignHook assign_hook,
-						GucShowHook show_hook)
+DefineCustomIntVariable(const char *name, const char *short_desc, const char *long_desc, int *valueAddr,
+						int bootValue, int minValue, int maxValue, GucContext context, int flags,
+						GucIntCheckHook check_hook, GucIntAssignHook assign_hook, GucShowHook show_hook)
 {
 	*valueAddr = bootValue;
 }
@@ -199,9 +199,10 @@ lc_asset_find(const char *slug, LcAssetKind kind, const char *path)
 	LcAsset *asset = lc_asset_lookup(slug);
 
 	if (asset != NULL && asset->kind != kind)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("%s: asset \"%s\" is a %s, expected a %s", path, slug,
-							   lc_asset_kind_name(asset->kind), lc_asset_kind_name(kind))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s: asset \"%s\" is a %s, expected a %s", path, slug,
+						lc_asset_kind_name(asset->kind), lc_asset_kind_name(kind))));
 	return asset;
 }
 
@@ -276,8 +277,7 @@ CacheRegisterRelcacheCallback(RelcacheCallbackFunction func, Datum arg)
 bool
 fuzz_try(void (*work)(void *argument), void *argument)
 {
-	MemoryContext context =
-		AllocSetContextCreate(TopMemoryContext, "input", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "input", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = CurrentMemoryContext;
 	volatile bool done = false;
 
@@ -344,7 +344,8 @@ check_document(const bytea *pdf)
 	if (qpdf_has_error(qpdf) || qpdf_more_warnings(qpdf))
 		keep_document(pdf);
 	if (qpdf_has_error(qpdf))
-		fuzz_find("a document that is damaged: %s", qpdf_get_error_full_text(qpdf, qpdf_get_error(qpdf)));
+		fuzz_find("a document that is damaged: %s",
+				  qpdf_get_error_full_text(qpdf, qpdf_get_error(qpdf)));
 	if (qpdf_more_warnings(qpdf))
 		fuzz_find("a document with faults: %s", qpdf_get_error_full_text(qpdf, qpdf_next_warning(qpdf)));
 	qpdf_cleanup(&qpdf);
@@ -360,7 +361,8 @@ bytea *
 fuzz_document(const FuzzDocument *document)
 {
 	LOCAL_FCINFO(fcinfo, 5);
-	Jsonb *options = document->options_read != NULL ? document->options_read
+	Jsonb *options = document->options_read != NULL
+		? document->options_read
 		: shim_jsonb(document->options, strlen(document->options));
 	Jsonb *evidence = shim_jsonb(document->evidence, strlen(document->evidence));
 	static int documents;
@@ -376,7 +378,8 @@ fuzz_document(const FuzzDocument *document)
 	fcinfo->args[3].value = TimestampTzGetDatum(INT64CONST(34488306000000));
 	fcinfo->args[4].value = JsonbPGetDatum(evidence);
 	pdf = DatumGetByteaPP(lc_preview_pdf(fcinfo));
-	if ((assets[0].kind == LC_ASSET_TEMPLATE || ++documents <= LOOKED_AT || documents % LOOK_EVERY == 0) &&
+	if ((assets[0].kind == LC_ASSET_TEMPLATE || ++documents <= LOOKED_AT ||
+		 documents % LOOK_EVERY == 0) &&
 		!contains(pdf, "/Filter /Standard"))
 		check_document(pdf);
 	return pdf;

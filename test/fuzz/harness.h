@@ -36,7 +36,7 @@ extern void fuzz_set_asset(LcAssetKind kind, const uint8 *data, Size length);
 typedef struct FuzzDocument
 {
 	const char *options;
-	Jsonb *options_read;		/* instead of the above, if not NULL */
+	Jsonb *options_read; /* instead of the above, if not NULL */
 	const char *name;
 	const char *context_name;
 	const char *evidence;
@@ -56,4 +56,4 @@ extern size_t fuzz_mutate_png(uint8 *data, size_t size, size_t max_size, unsigne
 extern size_t fuzz_mutate_font(uint8 *data, size_t size, size_t max_size, unsigned int seed);
 extern size_t fuzz_mutate_pdf(uint8 *data, size_t size, size_t max_size, unsigned int seed);
 
-#endif							/* LC_HARNESS_H */
+#endif /* LC_HARNESS_H */

@@ -71,7 +71,7 @@ fuzz_mutate_png(uint8 *data, size_t size, size_t max_size, unsigned int seed)
 
 	if (size < 8 || memcmp(data, "\x89PNG", 4) != 0 || leave_frame(seed))
 		return size;
-	for (at = 8; at + 12 <= size; )
+	for (at = 8; at + 12 <= size;)
 	{
 		size_t length = get_number(data + at, 4);
 
@@ -93,8 +93,8 @@ fuzz_mutate_font(uint8 *data, size_t size, size_t max_size, unsigned int seed)
 	size_t used;
 	uint32 chosen;
 
-	if (count == 0 || count > 40 || size < 12 + count * 16 || max_size < size + 64 || leave_frame(seed) ||
-		memcmp(data, "ttcf", 4) == 0)
+	if (count == 0 || count > 40 || size < 12 + count * 16 || max_size < size + 64 ||
+		leave_frame(seed) || memcmp(data, "ttcf", 4) == 0)
 		return LLVMFuzzerMutate(data, size, max_size);
 	for (uint32 i = 0; i < count; i++)
 		if (get_number(data + 12 + i * 16 + 8, 4) > size ||
@@ -239,8 +239,8 @@ rewrite_pdf(uint8 *to, size_t room, const uint8 *data, size_t size)
 
 		used += sprintf((char *) to + used, "\nxref\n0 %d\n0000000000 65535 f \n", highest + 1);
 		for (int i = 1; i <= highest; i++)
-			used += sprintf((char *) to + used, "%010zu %05d %c \n", offsets[i], offsets[i] > 0 ? 0 : 65535,
-							offsets[i] > 0 ? 'n' : 'f');
+			used += sprintf((char *) to + used, "%010zu %05d %c \n", offsets[i],
+							offsets[i] > 0 ? 0 : 65535, offsets[i] > 0 ? 'n' : 'f');
 		memcpy(to + used, trailer, trailer_end - trailer);
 		used += trailer_end - trailer;
 		used += sprintf((char *) to + used, "startxref\n%zu\n%%%%EOF\n", start);

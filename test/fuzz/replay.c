@@ -22,7 +22,7 @@ LLVMFuzzerMutate(uint8 *data, size_t size, size_t max_size)
 static void
 run_file(const char *path, off_t size)
 {
-	uint8 *data = malloc(size);	/* of exactly its size, to see what reads beyond it */
+	uint8 *data = malloc(size); /* of exactly its size, to see what reads beyond it */
 	FILE *file = fopen(path, "rb");
 
 	if (file == NULL || fread(data, 1, size, file) != (size_t) size)

@@ -21,7 +21,7 @@
 #include "compat.h"
 
 /* Reports a find, and aborts. */
-extern void fuzz_find(const char *format,...) pg_attribute_printf(1, 2) pg_attribute_noreturn();
+extern void fuzz_find(const char *format, ...) pg_attribute_printf(1, 2) pg_attribute_noreturn();
 
 /* Is this valid UTF-8 without a NUL, as every text in the server is? */
 extern bool fuzz_is_utf8(const char *text, Size length);
@@ -60,4 +60,4 @@ extern void shim_random_begin(uint64 seed);
 /* Reads JSON as jsonb's input function does; NULL where that raises an error. */
 extern Jsonb *shim_jsonb(const char *text, Size length);
 
-#endif							/* LC_SHIM_H */
+#endif /* LC_SHIM_H */

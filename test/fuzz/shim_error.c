@@ -25,8 +25,8 @@ bool shim_verbose;
 /* Beyond this much stack, check_stack_depth() raises an error: less than there is (ulimit -s). */
 #define MAX_STACK (4 * 1024 * 1024)
 
-static int level;				/* of the message being made */
-static int calls;				/* of errstart() without errfinish() */
+static int level; /* of the message being made */
+static int calls; /* of errstart() without errfinish() */
 static char *stack_base;
 
 static void
@@ -66,58 +66,59 @@ errcode(int sqlerrcode)
 	return 0;
 }
 
-#define ADD_TEXT(label) \
-	do { \
-		va_list args; \
-		va_start(args, fmt); \
+#define ADD_TEXT(label)             \
+	do                              \
+	{                               \
+		va_list args;               \
+		va_start(args, fmt);        \
 		add_text(label, fmt, args); \
-		va_end(args); \
+		va_end(args);               \
 	} while (0)
 
 int
-errmsg(const char *fmt,...)
+errmsg(const char *fmt, ...)
 {
 	ADD_TEXT("");
 	return 0;
 }
 
 int
-errmsg_internal(const char *fmt,...)
+errmsg_internal(const char *fmt, ...)
 {
 	ADD_TEXT("");
 	return 0;
 }
 
 int
-errdetail(const char *fmt,...)
+errdetail(const char *fmt, ...)
 {
 	ADD_TEXT("\n  detail: ");
 	return 0;
 }
 
 int
-errdetail_internal(const char *fmt,...)
+errdetail_internal(const char *fmt, ...)
 {
 	ADD_TEXT("\n  detail: ");
 	return 0;
 }
 
 int
-errdetail_log(const char *fmt,...)
+errdetail_log(const char *fmt, ...)
 {
 	ADD_TEXT("\n  log: ");
 	return 0;
 }
 
 int
-errhint(const char *fmt,...)
+errhint(const char *fmt, ...)
 {
 	ADD_TEXT("\n  hint: ");
 	return 0;
 }
 
 int
-errcontext_msg(const char *fmt,...)
+errcontext_msg(const char *fmt, ...)
 {
 	ADD_TEXT("\n  context: ");
 	return 0;

@@ -27,8 +27,8 @@
 typedef struct Document
 {
 	int32 vl_len_;
-	uint32 header;				/* here a JsonbContainer begins */
-	JsonbValue *items;			/* of an object: key, value, key, value ... */
+	uint32 header;	   /* here a JsonbContainer begins */
+	JsonbValue *items; /* of an object: key, value, key, value ... */
 } Document;
 
 struct NumericData
@@ -87,7 +87,7 @@ new_number(const char *text)
 static Numeric
 parse_number(const char *text, int length)
 {
-	StringInfoData digits;		/* without point */
+	StringInfoData digits; /* without point */
 	StringInfoData result;
 	const char *end = text + length;
 	bool negative = *text == '-';
@@ -194,7 +194,7 @@ order_pairs(JsonbValue *items, int pairs)
 
 	for (int i = 0; i < pairs; i++)
 	{
-		JsonbValue pair[2] = {items[2 * i], items[2 * i + 1]};
+		JsonbValue pair[2] = { items[2 * i], items[2 * i + 1] };
 		int at = kept;
 
 		while (at > 0 && compare_keys(&items[2 * at - 2], &pair[0]) > 0)
@@ -264,8 +264,7 @@ read_escape(Reader *reader, StringInfo to)
 	pg_wchar character;
 	pg_wchar low;
 
-	if (!read_hex(reader, &character) || character == 0 ||
-		(character >= 0xdc00 && character <= 0xdfff))
+	if (!read_hex(reader, &character) || character == 0 || (character >= 0xdc00 && character <= 0xdfff))
 		return false;
 	if (character >= 0xd800 && character <= 0xdbff)
 	{
@@ -434,7 +433,7 @@ read_value(Reader *reader, JsonbValue *value)
 Jsonb *
 shim_jsonb(const char *text, Size length)
 {
-	Reader reader = {text, text + length};
+	Reader reader = { text, text + length };
 	JsonbValue value;
 
 	if (!read_value(&reader, &value))
@@ -605,5 +604,6 @@ JsonbValueToJsonb(JsonbValue *val)
 
 	if (value.type == jbvBinary)
 		return (Jsonb *) document_of(value.val.binary.data);
-	return (Jsonb *) new_document(JB_FARRAY | JB_FSCALAR, 1, memcpy(palloc(sizeof(value)), &value, sizeof(value)));
+	return (Jsonb *) new_document(JB_FARRAY | JB_FSCALAR, 1,
+								  memcpy(palloc(sizeof(value)), &value, sizeof(value)));
 }

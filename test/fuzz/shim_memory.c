@@ -28,7 +28,7 @@ typedef struct Chunk
 
 typedef struct Context
 {
-	MemoryContextData node;		/* must be first */
+	MemoryContextData node; /* must be first */
 	Chunk *chunks;
 	Size bytes;
 } Context;
@@ -72,14 +72,13 @@ shim_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 	if (limit->rlim_cur == present.rlim_cur)
 		shim_memory_limit = 0;
 	else
-		shim_memory_limit =
-			__sanitizer_get_current_allocated_bytes() + (Size) lc_parse_memory * 1024;
+		shim_memory_limit = __sanitizer_get_current_allocated_bytes() + (Size) lc_parse_memory * 1024;
 	return 0;
 }
 
 /* ---- operator new and delete, by the names that the Itanium C++ ABI gives them ---- */
 
-extern void _ZSt17__throw_bad_allocv(void) pg_attribute_noreturn();	/* std::__throw_bad_alloc() */
+extern void _ZSt17__throw_bad_allocv(void) pg_attribute_noreturn(); /* std::__throw_bad_alloc() */
 extern void *_Znwm(unsigned long size);
 extern void *_Znam(unsigned long size);
 extern void _ZdlPv(void *pointer);
@@ -198,9 +197,10 @@ MemoryContextAllocExtended(MemoryContext context, Size size, int flags)
 	{
 		if ((flags & MCXT_ALLOC_NO_OOM) != 0)
 			return NULL;
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("Failed on request of size %zu in memory context \"%s\".", size,
-								  context->name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+				 errdetail("Failed on request of size %zu in memory context \"%s\".", size,
+						   context->name)));
 	}
 	chunk->size = size;
 	chunk_link((Context *) context, chunk);

@@ -68,9 +68,10 @@ enlargeStringInfo(StringInfo string, int needed)
 	if (needed < 0)
 		elog(ERROR, "invalid string enlargement request size: %d", needed);
 	if ((Size) needed >= MaxAllocSize - (Size) string->len)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("out of memory"),
-						errdetail("Cannot enlarge string buffer containing %d bytes by %d more bytes.",
-								  string->len, needed)));
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("out of memory"),
+				 errdetail("Cannot enlarge string buffer containing %d bytes by %d more bytes.",
+						   string->len, needed)));
 	if ((Size) string->len + needed < size)
 		return;
 	while (size < (Size) string->len + needed + 1)
@@ -124,7 +125,7 @@ appendStringInfoVA(StringInfo string, const char *fmt, va_list args)
 }
 
 void
-appendStringInfo(StringInfo string, const char *fmt,...)
+appendStringInfo(StringInfo string, const char *fmt, ...)
 {
 	for (;;)
 	{
@@ -141,7 +142,7 @@ appendStringInfo(StringInfo string, const char *fmt,...)
 }
 
 char *
-psprintf(const char *fmt,...)
+psprintf(const char *fmt, ...)
 {
 	va_list args;
 	int length;
@@ -241,7 +242,7 @@ list_int_cmp(const ListCell *p1, const ListCell *p2)
 typedef struct Entry
 {
 	struct Entry *next;
-} Entry;						/* the element follows */
+} Entry; /* the element follows */
 
 struct HTAB
 {
@@ -258,7 +259,8 @@ hash_create(const char *tabname, long nelem, const HASHCTL *info, int flags)
 
 	if ((flags & ~HASH_CONTEXT) != (HASH_ELEM | HASH_BLOBS))
 		fuzz_find("the shim has only hash tables of binary keys");
-	table = MemoryContextAllocZero((flags & HASH_CONTEXT) != 0 ? info->hcxt : TopMemoryContext, sizeof(HTAB));
+	table = MemoryContextAllocZero((flags & HASH_CONTEXT) != 0 ? info->hcxt : TopMemoryContext,
+								   sizeof(HTAB));
 	table->context = (flags & HASH_CONTEXT) != 0 ? info->hcxt : TopMemoryContext;
 	table->key_size = info->keysize;
 	table->entry_size = info->entrysize;
@@ -281,7 +283,7 @@ hash_search(HTAB *hashp, const void *keyPtr, HASHACTION action, bool *foundPtr)
 	if (foundPtr != NULL)
 		*foundPtr = entry != NULL;
 	if (action == HASH_REMOVE && entry != NULL)
-		*place = entry->next;	/* it stays readable until the context goes, as in the server */
+		*place = entry->next; /* it stays readable until the context goes, as in the server */
 	if (action == HASH_ENTER && entry == NULL)
 	{
 		entry = *place = MemoryContextAlloc(hashp->context, sizeof(Entry) + hashp->entry_size);

@@ -14,14 +14,14 @@ typedef struct Input
 } Input;
 
 /* What the font lacks, another shows, so that there is a document to look at. */
-#define OPTIONS(font, protection) \
-	"{\"page\": {}, \"protection\": \"" protection "\", \"locale\": \"sr\"," \
-	" \"defaults\": {\"font\": [" font ", \"every.ttf\"], \"min_size\": 0.01}," \
-	" \"text_elements\": {" \
-	"  \"name\": {\"text\": \"Office AVATAR e\\u0301 \\u0142\\u00f3d\\u017a 1/2\", \"uppercase\": true}," \
+#define OPTIONS(font, protection)                                                                                        \
+	"{\"page\": {}, \"protection\": \"" protection "\", \"locale\": \"sr\","                                             \
+	" \"defaults\": {\"font\": [" font ", \"every.ttf\"], \"min_size\": 0.01},"                                          \
+	" \"text_elements\": {"                                                                                              \
+	"  \"name\": {\"text\": \"Office AVATAR e\\u0301 \\u0142\\u00f3d\\u017a 1/2\", \"uppercase\": true},"                \
 	"  \"context\": {\"text\": \"ffi \\u0628\\u0650\\u0633\\u0652\\u0645 \\u0644\\u0627 123\", \"direction\": \"rtl\"}," \
-	"  \"date\": {\"text\": \"\\u0915\\u094d\\u0937\\u093f \\u0930\\u094d\\u0915\\u0940\"}," \
-	"  \"a\": {\"text\": \"spaced fi\", \"y\": 60, \"char_space\": 2}," \
+	"  \"date\": {\"text\": \"\\u0915\\u094d\\u0937\\u093f \\u0930\\u094d\\u0915\\u0940\"},"                             \
+	"  \"a\": {\"text\": \"spaced fi\", \"y\": 60, \"char_space\": 2},"                                                  \
 	"  \"b\": {\"text\": \"\\u4e2d\\u6587 \\u0e01\\u0e33 \\ud83d\\ude00\", \"y\": 40, \"max_width\": 50}}}"
 
 static void

@@ -13,9 +13,9 @@ typedef struct Input
 	size_t size;
 } Input;
 
-#define OPTIONS(protection) \
-	"{\"page\": {}, \"protection\": \"" protection "\"," \
-	" \"text_elements\": {\"name\": false, \"context\": false, \"date\": false}," \
+#define OPTIONS(protection)                                                                  \
+	"{\"page\": {}, \"protection\": \"" protection "\","                                     \
+	" \"text_elements\": {\"name\": false, \"context\": false, \"date\": false},"            \
 	" \"images\": [{\"slug\": \"fuzzed\", \"x\": 1, \"y\": 1, \"width\": 9, \"height\": 9}," \
 	" {\"slug\": \"fuzzed\", \"x\": 20, \"y\": 1, \"width\": 5, \"height\": 1}]}"
 

@@ -17,7 +17,7 @@ typedef struct Input
 	const char *data;
 	size_t size;
 	bool is_json;
-	int problems;				/* that validation finds */
+	int problems; /* that validation finds */
 } Input;
 
 static Jsonb *
@@ -72,7 +72,8 @@ draw(void *argument)
 		.options_read = read(input),
 		.name = "Zo\xc3\xab",
 		.context_name = "Algebra {name}\nsecond line",
-		.evidence = "{\"grade\": 98.765, \"a.b\": [1, {\"c\": null}], \"ok\": true, \"name\": \"\xd7\x90 1\"}"
+		.evidence =
+			"{\"grade\": 98.765, \"a.b\": [1, {\"c\": null}], \"ok\": true, \"name\": \"\xd7\x90 1\"}"
 	};
 
 	(void) fuzz_document(&document);

@@ -105,19 +105,21 @@ draw(void *argument)
 	initStringInfo(&options);
 	appendStringInfoString(&options, "{\"page\": {}, \"protection\": \"none\", \"locale\": ");
 	escape_json(&options, lc_locale_is_known(locale) ? locale : "en");
-	appendStringInfo(&options,
-					 ", \"defaults\": {\"font\": [\"latin.ttf\", \"arabic.ttf\", \"devanagari.ttf\", \"every.ttf\"],"
-					 "\"uppercase\": %s, \"direction\": \"%s\", \"char_space\": %d, \"min_size\": 0.1}, \"text_elements\": {\"name\": {\"text\": ",
-					 strstr(choices, "upper") != NULL ? "true" : "false",
-					 strstr(choices, "rtl") != NULL ? "rtl" : "auto",
-					 strstr(choices, "spaced") != NULL ? 3 : 0);
+	appendStringInfo(
+		&options,
+		", \"defaults\": {\"font\": [\"latin.ttf\", \"arabic.ttf\", \"devanagari.ttf\", \"every.ttf\"],"
+		"\"uppercase\": %s, \"direction\": \"%s\", \"char_space\": %d, \"min_size\": 0.1}, \"text_elements\": {\"name\": {\"text\": ",
+		strstr(choices, "upper") != NULL ? "true" : "false",
+		strstr(choices, "rtl") != NULL ? "rtl" : "auto", strstr(choices, "spaced") != NULL ? 3 : 0);
 	escape_json(&options, input->parts[0]);
 	appendStringInfoString(&options, "}}}");
 	document.options = options.data;
 	document.name = input->parts[1];
 	document.context_name = input->parts[2];
 	document.evidence = shim_jsonb(input->parts[3], strlen(input->parts[3])) != NULL &&
-		JB_ROOT_IS_OBJECT(shim_jsonb(input->parts[3], strlen(input->parts[3]))) ? input->parts[3] : "{}";
+			JB_ROOT_IS_OBJECT(shim_jsonb(input->parts[3], strlen(input->parts[3])))
+		? input->parts[3]
+		: "{}";
 	(void) fuzz_document(&document);
 }
 
