@@ -267,6 +267,7 @@ my $long = 'SELECT length(' . preview({ text_elements => \%texts }) . "), nextva
 
 like($one->ask("SET statement_timeout = '5ms'; $long; RESET statement_timeout"), qr/ERROR:  57014/, 'a document is cancelled');
 is($one->ask('SELECT is_called FROM reached'), 'f', 'while it is being made');
+like($two->ask($long), qr/^\d+\|1$/, 'though it would be made to the end');
 is($one->ask(digest($with_image)), $first, 'the next one is as good');
 is(kept($one), '1 1 1', 'and what was kept still is');
 my $cancelled = $one->ask('SELECT sum(total_bytes) FROM pg_backend_memory_contexts');
