@@ -55,8 +55,14 @@ sub looks_kept
 		is(check($document), '', "$name, $protection: qpdf is content");
 		is(picture_name($document, @$_), picture_name($path, @$_), "$name, $protection: looks the same @$_")
 		  for [], ['-cropbox'];
-		is(other_picture_name($document), other_picture_name($path),
-			"$name, $protection: looks the same in another program");
+	  SKIP:
+		{
+			# Newer MuPDF (1.23 does not yet, 1.25 does) undoes all of a page for a Q too many, unlike in a form.
+			skip 'versions of MuPDF differ in it', 1
+			  if $name eq 'state closed once too often' && `mutool -v 2>&1` !~ /version 1\.(?:[0-9]|1[0-9]|2[0-3])\./;
+			is(other_picture_name($document), other_picture_name($path),
+				"$name, $protection: looks the same in another program");
+		}
 	}
 }
 

@@ -33,20 +33,21 @@ my $count = 0;
 for my $name (sort keys %hostile)
 {
 	my ($pdf, $error) = @{ $hostile{$name} };
+	$error = qr/\Q$error\E/ unless ref $error;		# a pattern where versions of libqpdf differ
 	my $slug = 'hostile-' . ++$count;
 	my $path = write_file("$folder/template.pdf", $pdf);
 	my $begun = time;
 
 	my ($status, undef, $said) = store($node, $slug, $path);
 	isnt($status, 0, "$name: refused");
-	like($said, qr/^psql:<stdin>:1: ERROR:  .*\Q$error\E/s, "$name: says why");
+	like($said, qr/^psql:<stdin>:1: ERROR:  .*$error/s, "$name: says why");
 
 	# As a restored dump would bring it.
 	store($node, $slug, $path, 'SET check_function_bodies = off;');
 	($status, undef, $said) =
 	  $node->psql('postgres', qq{SELECT length(learning_credentials.preview_pdf('{"template": "$slug"}'))});
 	isnt($status, 0, "$name: refused at use");
-	like($said, qr/ERROR:  PDF template "$slug" \(option "template"\) .*\Q$error\E/s,
+	like($said, qr/ERROR:  PDF template "$slug" \(option "template"\) .*$error/s,
 		"$name: says which, and why");
 	cmp_ok(time - $begun, '<', SECONDS, "$name: at once");
 }

@@ -383,7 +383,7 @@ sub hostile
 	$pdf{'cut off'} = [ substr($sound, 0, length($sound) / 2), 'is damaged' ];
 	$pdf{'no pages'} =
 	  [ build('<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [] /Count 0 >>'), 'has no page' ];
-	$pdf{'no page tree'} = [ build('<< /Type /Catalog >>'), 'has no page' ];
+	$pdf{'no page tree'} = [ build('<< /Type /Catalog >>'), qr/has no page|Unable to find page tree/ ];
 	$pdf{'page tree in a circle'} = [
 		build('<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 1 >>'),
 		'is damaged' ];
