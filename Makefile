@@ -10,6 +10,7 @@ OBJS = \
 	src/callable.o \
 	src/context.o \
 	src/definition.o \
+	src/enqueue.o \
 	src/guard.o \
 	src/identity.o \
 	src/issue.o \

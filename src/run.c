@@ -19,12 +19,10 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/pquery.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "callable.h"
+#include "enqueue.h"
 #include "identity.h"
 #include "issue.h"
 #include "settings.h"
@@ -34,17 +32,12 @@ PG_FUNCTION_INFO_V1(lc_generate_credentials);
 PG_FUNCTION_INFO_V1(lc_generate_all_credentials);
 PG_FUNCTION_INFO_V1(lc_request_run);
 
-/* A run's retrieval: what it is of, and what it found. */
-typedef struct Enqueue
+/* A run that is to be started. */
+typedef struct Start
 {
 	int64 configuration_id;
-	LcConfiguration *configuration;
 	int64 run_id;
-	int64 seen;
-	int64 eligible;
-	int64 queued;
-	ErrorData *error; /* why there is no run, or no retrieval; NULL: none */
-} Enqueue;
+} Start;
 
 /* ---------------------------------------------------------------- steps of a transaction each */
 
@@ -67,97 +60,7 @@ commit_step(const LcIdentity *before)
 	SPI_commit();
 }
 
-/* ---------------------------------------------------------------- retrieving and queueing */
-
-/*
- * error -> generating for users of whom an earlier attempt failed and is due again, with what is known
- * of them now. One that is locked is being retried by somebody else.
- */
-static uint64
-requeue_due(const Enqueue *enqueue, const Datum *user_ids, const Datum *evidence, int count)
-{
-	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.credential c"
-			   "   SET status = 'generating', run_id = $2, evidence = due.evidence"
-			   "  FROM (SELECT e.uuid, u.evidence"
-			   "          FROM unnest($3, $4) AS u (user_id, evidence)"
-			   "          JOIN learning_credentials.credential e"
-			   "            ON e.configuration_id = $1 AND e.user_id = u.user_id"
-			   "           AND e.status = 'error' AND e.retry_at <= now()"
-			   "           FOR NO KEY UPDATE OF e SKIP LOCKED) AS due"
-			   " WHERE c.uuid = due.uuid",
-		.types = { INT8OID, INT8OID, INT8ARRAYOID, JSONBARRAYOID },
-		.custom = true,
-	};
-	Datum values[4];
-
-	values[0] = Int64GetDatum(enqueue->configuration->id);
-	values[1] = Int64GetDatum(enqueue->run_id);
-	values[2] = PointerGetDatum(construct_array(unconstify(Datum *, user_ids), count, INT8OID,
-												sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	values[3] = PointerGetDatum(
-		construct_array(unconstify(Datum *, evidence), count, JSONBOID, -1, false, TYPALIGN_INT));
-	return lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
-}
-
-/* Receives rows of the retrieval function: queues those who are eligible and new. */
-static void
-enqueue_eligible(const LcEligibility *rows, int count, void *argument)
-{
-	Enqueue *enqueue = argument;
-	int64 *user_ids = palloc(sizeof(int64) * count);
-	Datum *ids = palloc(sizeof(Datum) * count);
-	Datum *evidence = palloc(sizeof(Datum) * count);
-	int eligible = 0;
-	int i;
-
-	for (i = 0; i < count; i++)
-	{
-		if (!rows[i].is_eligible)
-			continue;
-		user_ids[eligible] = rows[i].user_id;
-		ids[eligible] = Int64GetDatum(rows[i].user_id);
-		evidence[eligible] = rows[i].details;
-		eligible++;
-	}
-	enqueue->seen += count;
-	enqueue->eligible += eligible;
-	if (eligible == 0)
-		return;
-	enqueue->queued += requeue_due(enqueue, ids, evidence, eligible);
-	enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, eligible, enqueue->run_id,
-								NULL, NULL, NULL);
-}
-
-/*
- * Until the retrieval's transaction ends nobody else retrieves for the configuration, which would
- * queue the same users in another order and deadlock, and nobody ends the run as one with nothing
- * left to do.
- */
-static void
-lock_run(int64 run_id)
-{
-	static LcStatement lock = {
-		.sql = "SELECT FROM learning_credentials.credential_configuration c"
-			   "  JOIN learning_credentials.run r ON r.configuration_id = c.id"
-			   " WHERE r.id = $1 FOR NO KEY UPDATE",
-		.types = { INT8OID },
-	};
-	Datum values[] = { Int64GetDatum(run_id) };
-
-	lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT);
-}
-
-/* Runs in a subtransaction: what cannot be retrieved queues nothing. */
-static void
-retrieve_and_enqueue(void *argument)
-{
-	Enqueue *enqueue = argument;
-
-	enqueue->configuration = lc_configuration_load(enqueue->configuration_id);
-	(void) lc_callable_for(enqueue->configuration, LC_GENERATION);
-	lc_retrieve(enqueue->configuration, NULL, enqueue_eligible, enqueue);
-}
+/* ---------------------------------------------------------------- starting */
 
 /*
  * Makes the configuration's queued run, or else a new one, a running one. Runs in a subtransaction:
@@ -182,24 +85,24 @@ start_run(void *argument)
 			" VALUES ($1, $2, 'call', 'running', clock_timestamp()) RETURNING id",
 		.types = { INT8OID, NAMEOID },
 	};
-	Enqueue *enqueue = argument;
+	Start *start = argument;
 	Datum values[2];
 	bool isnull;
 
-	(void) lc_configuration_load(enqueue->configuration_id); /* error when there is none */
-	values[0] = Int64GetDatum(enqueue->configuration_id);
+	(void) lc_configuration_load(start->configuration_id); /* error when there is none */
+	values[0] = Int64GetDatum(start->configuration_id);
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetOuterUserId(), false)));
 	lc_spi_execute(&mark, values, NULL, SPI_OK_UPDATE);
 	if (lc_spi_execute(&take_queued, values, NULL, SPI_OK_UPDATE_RETURNING) == 0)
 		lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING);
-	enqueue->run_id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
+	start->run_id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
 }
 
-/* Writes down what the retrieval of a run found. */
+/* Writes down what the retrieval of a run found, or why there was none. */
 static void
-record_retrieval(const Enqueue *enqueue)
+record_retrieval(int64 run_id, const LcEnqueued *found, const ErrorData *error)
 {
-	static LcStatement found = {
+	static LcStatement done = {
 		.sql = "UPDATE learning_credentials.run"
 			   "   SET status = 'running', finished = NULL,"
 			   "       seen = $2, eligible = $3, queued = $4, existing = $3 - $4 WHERE id = $1",
@@ -212,17 +115,17 @@ record_retrieval(const Enqueue *enqueue)
 	};
 	Datum values[4];
 
-	values[0] = Int64GetDatum(enqueue->run_id);
-	if (enqueue->error != NULL)
+	values[0] = Int64GetDatum(run_id);
+	if (error != NULL)
 	{
-		values[1] = CStringGetTextDatum(lc_error_text(enqueue->error));
+		values[1] = CStringGetTextDatum(lc_error_text(error));
 		lc_spi_execute(&failed, values, NULL, SPI_OK_UPDATE);
 		return;
 	}
-	values[1] = Int64GetDatum(enqueue->seen);
-	values[2] = Int64GetDatum(enqueue->eligible);
-	values[3] = Int64GetDatum(enqueue->queued);
-	lc_spi_execute(&found, values, NULL, SPI_OK_UPDATE);
+	values[1] = Int64GetDatum(found->seen);
+	values[2] = Int64GetDatum(found->eligible);
+	values[3] = Int64GetDatum(found->queued);
+	lc_spi_execute(&done, values, NULL, SPI_OK_UPDATE);
 }
 
 /* ---------------------------------------------------------------- issuing */
@@ -335,28 +238,29 @@ running_runs(int64 configuration_id, int *count)
 static ErrorData *
 run_configuration(int64 configuration_id)
 {
-	Enqueue enqueue = { .configuration_id = configuration_id };
+	Start start = { .configuration_id = configuration_id };
+	LcEnqueued found;
+	ErrorData *error;
 	int64 *runs;
 	int count;
 	int i;
 	LcIdentity before;
 
 	begin_step(&before);
-	enqueue.error = lc_attempt(start_run, &enqueue);
+	error = lc_attempt(start_run, &start);
 	commit_step(&before);
-	if (enqueue.error != NULL)
-		return enqueue.error;
+	if (error != NULL)
+		return error;
 
 	begin_step(&before);
-	lock_run(enqueue.run_id);
-	enqueue.error = lc_attempt(retrieve_and_enqueue, &enqueue);
-	record_retrieval(&enqueue);
+	error = lc_enqueue(configuration_id, start.run_id, &found);
+	record_retrieval(start.run_id, &found, error);
 	runs = running_runs(configuration_id, &count);
 	commit_step(&before);
 
 	for (i = 0; i < count; i++)
 		work_off(configuration_id, runs[i]);
-	return enqueue.error;
+	return error;
 }
 
 /* ---------------------------------------------------------------- procedures */

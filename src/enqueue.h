@@ -1,0 +1,24 @@
+/*
+ * enqueue.h
+ *		Retrieving and queueing: who is eligible and new becomes a row in status "generating".
+ */
+#ifndef LC_ENQUEUE_H
+#define LC_ENQUEUE_H
+
+/* What the retrieval of a run found, in users. */
+typedef struct LcEnqueued
+{
+	int64 seen;		/* rows of the retrieval function */
+	int64 eligible; /* of these */
+	int64 queued;	/* of these: new, or in error and due again */
+} LcEnqueued;
+
+/*
+ * Calls the configuration's retrieval function and queues for the run whoever is eligible and new.
+ * Called with the owner's identity, inside a SPI connection. Locks the configuration and the run until
+ * the transaction ends. Returns NULL; or else why there was no retrieval, palloc'd, with nothing queued
+ * and nothing found. A cancel or a shutdown is raised.
+ */
+extern ErrorData *lc_enqueue(int64 configuration_id, int64 run_id, LcEnqueued *found);
+
+#endif /* LC_ENQUEUE_H */
