@@ -71,6 +71,9 @@ CREATE UNIQUE INDEX credential_live_key ON learning_credentials.credential (conf
     (supersedes IS NOT NULL AND status IN ('generating', 'error'))) WHERE status <> 'invalidated';
 -- The queue: executors walk it from the position they remember.
 CREATE INDEX credential_queue ON learning_credentials.credential (run_id, uuid) WHERE status = 'generating';
+-- Failed attempts that become due again.
+CREATE INDEX credential_retry ON learning_credentials.credential (retry_at)
+    WHERE status = 'error' AND retry_at IS NOT NULL;
 CREATE INDEX credential_user ON learning_credentials.credential (user_id, configuration_id);
 CREATE INDEX credential_pending_replacement ON learning_credentials.credential (supersedes)
     WHERE supersedes IS NOT NULL;

@@ -47,6 +47,7 @@ CREATE TABLE learning_credentials.credential_configuration (
     one_off boolean NOT NULL DEFAULT false,
     last_run_at timestamptz,
     next_run_at timestamptz,
+    suspension_reason text,
     created timestamptz NOT NULL DEFAULT now(),
     modified timestamptz NOT NULL DEFAULT now(),
     UNIQUE (learning_context_key, credential_type_id),
@@ -72,6 +73,8 @@ COMMENT ON COLUMN learning_credentials.credential_configuration.ends_at IS 'No s
 COMMENT ON COLUMN learning_credentials.credential_configuration.one_off IS 'Whether the schedule ends after one run.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.last_run_at IS 'When the last run began.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.next_run_at IS 'When the next scheduled run is due.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.suspension_reason IS
+'Why nothing is issued under it for the time being; set when its functions crashed the server again and again. Setting it to NULL lifts the suspension.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.created IS 'When the row was inserted.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.modified IS 'When the row was last changed; set by a trigger.';
 
