@@ -38,6 +38,7 @@ OBJS = \
 	src/pdf/hidden.o \
 	src/pdf/image.o \
 	src/pdf/itemize.o \
+	src/pdf/jpegfile.o \
 	src/pdf/layout.o \
 	src/pdf/placeholder.o \
 	src/pdf/qr.o \

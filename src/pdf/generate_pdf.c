@@ -225,7 +225,10 @@ draw_images(Document *document, const LcValues *values)
 	for (i = 0; i < list_length(images); i++)
 	{
 		const LcImageElement *image = list_nth(images, i);
+		const double place[4] = { image->x, image->y, image->width, image->height };
+		double matrix[6];
 		int name = 0;
+		int c;
 
 		CHECK_FOR_INTERRUPTS();
 		while (((const LcImageElement *) list_nth(images, name))->image != image->image)
@@ -239,7 +242,9 @@ draw_images(Document *document, const LcValues *values)
 		open_figure(document, lc_placeholder_plain(image->alt, values, image->path), image->x, image->y,
 					image->width, image->height);
 		appendStringInfoString(&document->content, "q ");
-		lc_pdf_numbers(&document->content, 6, image->width, 0.0, 0.0, image->height, image->x, image->y);
+		lc_image_matrix(image->image, place, matrix);
+		for (c = 0; c < 6; c++)
+			lc_pdf_numbers(&document->content, 1, matrix[c]);
 		appendStringInfo(&document->content, "cm /%sIm%d Do Q\n", lc_template_prefix(document->ground),
 						 name);
 		lc_structure_close(document->structure);

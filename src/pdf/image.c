@@ -3,8 +3,8 @@
  *		PNG and JPEG -> image objects.
  *
  * A PNG is decoded and compressed again as PDF wants it, its transparency as a soft mask; a JPEG is
- * decoded once to see that it is sound, then its bytes are passed through. Nothing is decoded before its
- * size is known from its header.
+ * decoded once to see that it is sound, then the bytes of its picture are passed through, which is drawn
+ * upright as its EXIF says. Nothing is decoded before its size is known from its header.
  */
 #include "postgres.h"
 
@@ -22,6 +22,7 @@
 #include "cache.h"
 #include "guard.h"
 #include "pdf/image.h"
+#include "pdf/jpegfile.h"
 #include "pdf/seal.h"
 #include "settings.h"
 
@@ -44,8 +45,9 @@ typedef struct ImageStream
 struct LcImage
 {
 	LcCached cached;
-	int width;
+	int width; /* upright */
 	int height;
+	int orientation; /* how the picture is stored: 1 upright, to LC_ORIENTATIONS */
 	ImageStream picture;
 	ImageStream mask; /* data NULL: none */
 };
@@ -336,6 +338,7 @@ read_png(Reading *reading)
 		bool has_alpha = channels == 2 || channels == 4;
 		MemoryContext old = MemoryContextSwitchTo(image->cached.context);
 
+		image->orientation = 1;
 		image->width = width;
 		image->height = height;
 		encode_channels(&image->picture, pixels, width, height, channels, 0,
@@ -415,47 +418,17 @@ jpeg_failed(const JpegOwner *owner)
 }
 
 /*
- * The size from the frame header (ITU-T T.81, B.2.2), if there is one before the first scan: libjpeg reads
- * on to the scan before it tells.
- */
-static void
-check_jpeg_header(const Reading *reading)
-{
-	const uint8 *data = reading->data;
-	Size length = reading->length;
-	Size at = 2;
-
-	while (at + 4 <= length && data[at] == 0xff)
-	{
-		int marker = data[at + 1];
-
-		if (marker == 0xff)
-		{
-			at++; /* a fill byte */
-			continue;
-		}
-		if (marker == 0xd9 || marker == 0xda)
-			return; /* the end, a scan */
-		if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
-		{
-			if (at + 9 <= length)
-				check_size(reading, data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]);
-			return;
-		}
-		at += 2 + (data[at + 2] << 8 | data[at + 3]);
-	}
-}
-
-/*
  * The steps of decoding, each of which may longjmp to the caller. Bounded: a JPEG of several scans is
  * only read, scan by scan; lc_guard_check() ends what takes too long.
  */
 static void
-decode_jpeg_steps(JpegOwner *owner, const Reading *reading)
+decode_jpeg_steps(JpegOwner *owner, const Reading *reading, const LcJpegFacts *facts)
 {
 	j_decompress_ptr decoder = &owner->decoder;
 
-	check_jpeg_header(reading);
+	/* libjpeg reads on to the first scan before it tells the size. */
+	if (facts->has_frame)
+		check_size(reading, facts->width, facts->height);
 	jpeg_mem_src(decoder, reading->data, reading->length);
 	jpeg_read_header(decoder, TRUE);
 	check_size(reading, decoder->image_width, decoder->image_height);
@@ -500,13 +473,22 @@ decode_jpeg_steps(JpegOwner *owner, const Reading *reading)
 	}
 }
 
+/* Orientations from 5 on have the picture's rows as columns. */
+static bool
+is_on_its_side(const LcImage *image)
+{
+	return image->orientation >= 5;
+}
+
 static void
 read_jpeg(Reading *reading)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "JPEG", ALLOCSET_SMALL_SIZES);
 	JpegOwner *owner = MemoryContextAllocZero(context, sizeof(JpegOwner));
 	j_decompress_ptr decoder = &owner->decoder;
+	LcJpegFacts facts;
 
+	lc_jpeg_file_read(reading->data, reading->length, &facts);
 	decoder->err = jpeg_std_error(&owner->errors);
 	decoder->client_data = owner;
 	owner->errors.error_exit = jpeg_error_exit;
@@ -519,7 +501,7 @@ read_jpeg(Reading *reading)
 	if (setjmp(owner->failed) == 0)
 	{
 		jpeg_create_decompress(decoder);
-		decode_jpeg_steps(owner, reading);
+		decode_jpeg_steps(owner, reading, &facts);
 	}
 	if (owner->code != 0)
 		jpeg_failed(owner);
@@ -532,8 +514,9 @@ read_jpeg(Reading *reading)
 		const char *space = "RGB";
 		const char *decode = "";
 
-		image->width = (int) decoder->image_width;
-		image->height = (int) decoder->image_height;
+		image->orientation = facts.orientation;
+		image->width = (int) (is_on_its_side(image) ? decoder->image_height : decoder->image_width);
+		image->height = (int) (is_on_its_side(image) ? decoder->image_width : decoder->image_height);
 		if (decoder->num_components == 1)
 			space = "Gray";
 		else if (decoder->num_components == 4)
@@ -548,10 +531,10 @@ read_jpeg(Reading *reading)
 			decode = " /DecodeParms << /ColorTransform 0 >>";
 		stream->entries = psprintf("/Type /XObject /Subtype /Image /Width %d /Height %d"
 								   " /ColorSpace /Device%s /BitsPerComponent 8 /Filter /DCTDecode%s",
-								   image->width, image->height, space, decode);
-		stream->length = reading->length;
+								   (int) decoder->image_width, (int) decoder->image_height, space,
+								   decode);
 		stream->data = MemoryContextAllocHuge(CurrentMemoryContext, reading->length);
-		memcpy(stream->data, reading->data, reading->length);
+		stream->length = lc_jpeg_file_copy(stream->data, reading->data, reading->length);
 		MemoryContextSwitchTo(old);
 	}
 	MemoryContextDelete(context);
@@ -628,6 +611,30 @@ int
 lc_image_height(const LcImage *image)
 {
 	return image->height;
+}
+
+void
+lc_image_matrix(const LcImage *image, const double place[4], double matrix[6])
+{
+	/*
+	 * Where the unit square goes: x = a u + c v + e, y = b u + d v + f (ISO 32000-1, 8.3.3). An orientation
+	 * says on which sides the first row, at v = 1, and the first column, at u = 0, belong (CIPA DC-008).
+	 */
+	static const int8 turns[LC_ORIENTATIONS][6] = {
+		{ 1, 0, 0, 1, 0, 0 },	/* 1: top, left */
+		{ -1, 0, 0, 1, 1, 0 },	/* 2: top, right */
+		{ -1, 0, 0, -1, 1, 1 }, /* 3: bottom, right */
+		{ 1, 0, 0, -1, 0, 1 },	/* 4: bottom, left */
+		{ 0, -1, -1, 0, 1, 1 }, /* 5: left, top */
+		{ 0, -1, 1, 0, 0, 1 },	/* 6: right, top */
+		{ 0, 1, 1, 0, 0, 0 },	/* 7: right, bottom */
+		{ 0, 1, -1, 0, 1, 0 },	/* 8: left, bottom */
+	};
+	const int8 *turn = turns[image->orientation - 1];
+	int i;
+
+	for (i = 0; i < 6; i++)
+		matrix[i] = turn[i] * place[2 + i % 2] + (i < 4 ? 0 : place[i % 2]);
 }
 
 /* Adds a stream to the canvas, sealed once for each key material; "more" are further entries. */

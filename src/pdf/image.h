@@ -19,16 +19,19 @@ typedef struct LcImage LcImage;
  */
 extern const LcImage *lc_image_get(const LcAsset *asset, const char *path);
 
-/* Size in pixels. */
+/* Size in pixels of the image as it is drawn, which is upright. */
 extern int lc_image_width(const LcImage *image);
 extern int lc_image_height(const LcImage *image);
 
 /*
  * Adds the image to a canvas, with a soft mask if it has transparent pixels, and returns the number of
- * its XObject, which is a unit square: to draw it, "q W 0 0 H X Y cm /NAME Do Q". An image drawn several
- * times is to be added once.
+ * its XObject, which is a unit square: to draw it, "q MATRIX cm /NAME Do Q". An image drawn several times is to
+ * be added once.
  */
 extern int lc_image_place(LcCanvas *canvas, const LcImage *image);
+
+/* The matrix that draws the XObject upright at this place: x, y, width, height in points. */
+extern void lc_image_matrix(const LcImage *image, const double place[4], double matrix[6]);
 
 /*
  * Is this a PNG or JPEG that can be drawn: not damaged, with at most

@@ -207,6 +207,10 @@ def make_images():
         seed("image", name + ".jpg", file.getvalue())
         if name == "rgb":
             (ASSETS / "photo.jpg").write_bytes(file.getvalue())
+            for order, numbers in (("II", "<"), ("MM", ">")):
+                exif = struct.pack(numbers + "HIHHHI4sHHIHHI", 42, 8, 2, 0x010f, 2, 4, b"Box", 0x0112, 3, 1, 6, 0, 0)
+                segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 10) + b"Exif\0\0" + order.encode() + exif
+                seed("image", f"turned-{order}.jpg", file.getvalue()[:2] + segment + file.getvalue()[2:])
 
 
 # ---- PDFs -----------------------------------------------------------------------------------------

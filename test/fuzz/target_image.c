@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include "pdf/image.h"
+#include "pdf/jpegfile.h"
 
 typedef struct Input
 {
@@ -27,6 +28,24 @@ check(void *argument)
 	lc_image_check(input->data, input->size);
 }
 
+/* What a document gets of a sound JPEG: sound as well, and nothing that could be left out of it. */
+static void
+check_copy(const uint8 *data, size_t size)
+{
+	uint8 *bytes = malloc(size);
+	uint8 *again = malloc(size);
+	Input copy = { bytes, lc_jpeg_file_copy(bytes, data, size) };
+	LcJpegFacts facts;
+
+	lc_jpeg_file_read(copy.data, copy.size, &facts);
+	if (facts.orientation != 1 || lc_jpeg_file_copy(again, copy.data, copy.size) != copy.size)
+		fuzz_find("a copy of a JPEG with EXIF");
+	if (!fuzz_try(check, &copy))
+		fuzz_find("a copy of a sound JPEG is refused: %s", shim_error_text);
+	free(again);
+	free(bytes);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 {
@@ -34,6 +53,8 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 
 	if (fuzz_try(check, &input))
 	{
+		if (data[0] == 0xff)
+			check_copy(data, size);
 		fuzz_set_asset(LC_ASSET_IMAGE, data, size);
 		fuzz_document_of_checked(OPTIONS("none"));
 		fuzz_document_of_checked(OPTIONS("encrypt"));

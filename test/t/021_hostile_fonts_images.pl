@@ -327,6 +327,66 @@ for my $kind ([ 'rgb', '-jpeg' ], [ 'grey', '-gray', '-jpeg' ], [ 'progressive',
 	output('pdfimages', '-all', $file, "$file.image");
 	is(unpack('H*', slurp_file("$file.image-000.jpg")), unpack('H*', $jpeg{$name}), "JPEG, $name: its bytes are passed through");
 }
+# A JPEG of a camera that was held in each of eight ways (CIPA DC-008, Orientation): it is drawn upright, and what
+# else the camera noted stays out of documents.
+{
+	my @quarters = ('ff0000', '00ff00', '0000ff', '000000');    # top left, top right, bottom left, bottom right
+	# Which of them the corners are of, in the same order, when the file says 1 to 8.
+	my @turned = ([ 0, 1, 2, 3 ], [ 1, 0, 3, 2 ], [ 3, 2, 1, 0 ], [ 2, 3, 0, 1 ], [ 0, 2, 1, 3 ], [ 2, 0, 3, 1 ], [ 3, 1, 2, 0 ], [ 1, 3, 0, 2 ]);
+	my ($red, $green, $blue, $black) = map { pack('H6', $_) x 20 } @quarters;
+	my $bare;
+
+	store('quarters', png(40, 20, 8, 2, [ ("$red$green") x 10, ("$blue$black") x 10 ]));
+	my $page = picture('quarters');
+	my ($height) = output('pdfinfo', $page) =~ /Page size: +\S+ x (\S+)/;
+	output('pdftoppm', '-r', 72, '-x', 0, '-y', int($height + 0.5) - 200, '-W', 400, '-H', 200, '-jpeg', '-singlefile', $page, "$page.quarters");
+	$bare = slurp_file("$page.quarters.jpg");
+
+	# The bare file with segments behind its start.
+	my $with = sub {
+		return substr($bare, 0, 2) . join('', map { pack('CCn', 0xff, $_->[0], 2 + length $_->[1]) . $_->[1] } @_) . substr($bare, 2);
+	};
+	# EXIF: two entries, Make and Orientation, in one of the two orders of bytes.
+	my $exif = sub {
+		my ($orientation, $little) = @_;
+		my $numbers = $little ? 'vVvvvVa4vvVvvV' : 'nNnnnNa4nnNnnN';
+
+		return [ 0xe1, "Exif\0\0" . ($little ? 'II' : 'MM') . pack($numbers, 42, 8, 2, 0x010f, 2, 4, 'Box', 0x0112, 3, 1, $orientation, 0, 0) ];
+	};
+
+	for my $orientation (1 .. 8)
+	{
+		is(store('turned', $with->([ 0xfe, 'Taken at home' ], $exif->($orientation, $orientation % 2))), '', "JPEG, orientation $orientation");
+		my $file = picture('turned');
+		my $at = pixels($file, 72);
+		my @corners = ($at->(100, 150), $at->(300, 150), $at->(100, 50), $at->(300, 50));
+		is(check($file), '', "JPEG, orientation $orientation: qpdf finds nothing wrong");
+		near($corners[$_], $quarters[ $turned[ $orientation - 1 ][$_] ], "JPEG, orientation $orientation: corner $_", 12) for 0 .. 3;
+		output('pdfimages', '-all', $file, "$file.image");
+		is(unpack('H*', slurp_file("$file.image-000.jpg")), unpack('H*', $bare), "JPEG, orientation $orientation: only the picture is in the document");
+	}
+
+	# The picture that is twice as wide as high stands: of width 100 it is 200 high.
+	store('turned', $with->($exif->(6)));
+	my $at = pixels(document($node, q(learning_credentials.preview_pdf('{"page": {"size": "A6"}, "images": [{"slug": "turned", "x": 0, "y": 0, "width": 100}],
+	    "text_elements": {"name": false, "context": false, "date": false}}'))), 72);
+	near($at->(75, 190), 'ff0000', 'JPEG on its side: its top is where its height says', 12);
+	near($at->(25, 10), '000000', 'JPEG on its side: its bottom', 12);
+	near($at->(50, 210), 'ffffff', 'JPEG on its side: nothing above it');
+
+	# Of two the first counts, and one that makes no sense says nothing.
+	my ($id, $text) = @{ $exif->(3) };
+	for my $senseless ([ 'two', $exif->(3), $exif->(6) ], [ 'none there is', $exif->(9) ], [ 'none', $exif->(0) ], [ 'cut off', [ $id, substr($text, 0, 30) ] ],
+		[ 'an offset beyond the end', [ $id, substr($text, 0, 10) . "\xff\xff\xff\xf8" . substr($text, 14) ] ],
+		[ 'more entries than bytes', [ $id, substr($text, 0, 14) . "\xff\xff" . substr($text, 16, 12) ] ], [ 'no EXIF', [ $id, 'Exif' ] ])
+	{
+		my ($what, @segments) = @$senseless;
+
+		is(store('turned', $with->(@segments)), '', "JPEG, orientation: $what");
+		near(pixels(picture('turned'), 72)->(100, 150), $what eq 'two' ? '000000' : 'ff0000', "JPEG, orientation: $what, is drawn", 12);
+	}
+}
+
 # Start, frame of 65,535 by 65,535, end.
 refused('a tiny JPEG that claims 65,535 by 65,535 pixels', "\xff\xd8\xff\xc0\x00\x0b\x08\xff\xff\xff\xff\x01\x01\x11\x00\xff\xd9",
 	'54000 image is too large: 65535 x 65535 pixels | A side may have 32767 pixels.');
