@@ -42,9 +42,11 @@ INSERT INTO stored
 SELECT learning_credentials.preview_pdf('{"template": "large", "protection": "none"}') FROM generate_series(1, 20);
 SELECT abs(pg_table_size('stored') / 20.0 * 100000 / 1024 / 1024 / 39150 - 1) < 0.05 AS as_said;
 
--- Damaged: what was repaired. An update of another column checks and says it again.
+-- Damaged: what was repaired. It is said again when other content is stored, not when other columns change.
 INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('damaged', pg_temp.pdf(10, 10, 3));
 UPDATE learning_credentials.credential_asset SET description = 'Moved' WHERE slug = 'damaged';
+UPDATE learning_credentials.credential_asset SET content = pg_temp.pdf(10, 10, 3) WHERE slug = 'damaged';
+UPDATE learning_credentials.credential_asset SET content = pg_temp.pdf(10, 11, 3) WHERE slug = 'damaged';
 SELECT length(learning_credentials.preview_pdf('{"template": "damaged"}')) > 1000 AS used_without_a_warning;
 
 -- Damaged so that something is missing: refused.
