@@ -1,4 +1,4 @@
-# learning_credentials: make demo | make test | make bench | make fuzz [SECONDS=60] | make memcheck | the usual PGXS targets
+# learning_credentials: make demo | make test | make bench | make fuzz [SECONDS=60] | make memcheck | make pictures | the usual PGXS targets
 EXTENSION = learning_credentials
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
 
@@ -133,8 +133,8 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 all:
 
 # ---- what works before anything is installed -------------------------------------------------
-.PHONY: demo test bench fuzz memcheck
-demo test bench memcheck:
+.PHONY: demo test bench fuzz memcheck pictures
+demo test bench memcheck pictures:
 	@test/with_packages.sh $@
 
 # SECONDS for each target; bash has a variable of that name itself.

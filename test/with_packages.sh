@@ -1,7 +1,7 @@
 #!/bin/bash
-# with_packages.sh test|demo|bench|fuzz|memcheck
+# with_packages.sh test|demo|bench|fuzz|memcheck|pictures
 #
-# What `make test`, `make demo`, `make bench`, `make fuzz` and `make memcheck` do: installs the distribution's packages
+# What `make test`, `make demo`, `make bench`, `make fuzz`, `make memcheck` and `make pictures` do: installs the distribution's packages
 # that are missing, builds the extension into a private tree (private_tree.sh), and runs the stage's script
 # there as an ordinary user. The system's PostgreSQL, if there is one, is neither used nor changed.
 #
@@ -22,17 +22,17 @@ packages=(gcc libc6-dev make pkg-config
 declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin"
     [demo]="fonts-noto-cjk" [bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
     python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev"
-    [memcheck]="valgrind")
+    [memcheck]="valgrind" [pictures]="fonts-inter-variable fonts-noto-cjk fonts-urw-base35 python3-pil")
 
 declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh
-    [fuzz]=test/fuzz/run.sh [memcheck]=test/fuzz/memcheck.sh)
+    [fuzz]=test/fuzz/run.sh [memcheck]=test/fuzz/memcheck.sh [pictures]=test/docs/pictures.sh)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "with_packages.sh: $*"; exit 1; }
 
 stage=${1:-}
 script=${scripts[$stage]:-}
-[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|fuzz|memcheck"
+[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|fuzz|memcheck|pictures"
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$checkout/$script" ] || die "there is no $script"
 packages+=(${more[$stage]:-})
@@ -207,13 +207,15 @@ fi
 
 # ---- the stage --------------------------------------------------------------------------------
 
-# What the script leaves in OUT is handed to the owner of the checkout: build/ or, for the demo, demo-output/.
+# What the script leaves in OUT is handed to the owner of the checkout: build/, for the demo demo-output/, for the
+# pictures docs/images/.
 cd "$work/checkout"
 status=0
 as_worker env OUT="$work/out" TREE="$work/tree" SOCKETS="$sockets" TMPDIR="$sockets" LANG=C.UTF-8 LC_ALL=C.UTF-8 MAKEFLAGS= "$script" || status=$?
 
 result=$checkout/build/$stage
 [ "$stage" != demo ] || result=$checkout/demo-output
+[ "$stage" != pictures ] || result=$checkout/docs/images
 if [ -n "$(ls -A "$work/out")" ]; then
     mkdir -p "${result%/*}"
     rm -rf "$result"

@@ -1,4 +1,4 @@
-# The examples in docs/ do what the pages say. See test/docs/examples.md for how pages are written.
+# The examples in docs/ do what the pages say, and its pictures are theirs. See test/docs/examples.md for how pages are written.
 use strict;
 use warnings;
 
@@ -157,6 +157,15 @@ foreach my $page (@others)
 	  for 'DROP DATABASE IF EXISTS lms', 'CREATE DATABASE lms TEMPLATE first_page', $setting;
 	run_page($page);
 }
+
+# Every picture is made from an example, and shown.
+my $text = join '', map { PostgreSQL::Test::Utils::slurp_file($_) } 'README.md', sort glob 'docs/*.md';
+my %files = map { /([^\/]+)\.png$/ => 1 } glob 'docs/images/*';
+my %asked = map { $_ => 1 } $text =~ /^<!-- picture ([\w-]+): /mg;
+my %shown = map { $_ => 1 } $text =~ /^!\[[^\]\n]+\]\((?:docs\/)?images\/([\w-]+)\.png\)$/mg;
+cmp_ok(scalar keys %files, '>', 0, 'there are pictures');
+is_deeply(\%files, \%asked, 'docs/images/ holds what the pages ask for');
+is_deeply(\%files, \%shown, 'docs/images/ holds what the pages show');
 
 $node->stop;
 done_testing();
