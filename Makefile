@@ -21,6 +21,8 @@ OBJS = \
 	src/requirement.o \
 	src/retrieval.o \
 	src/run.o \
+	src/schedule.o \
+	src/schedule_text.o \
 	src/spi.o \
 	src/uuid.o \
 	src/validate.o \
@@ -61,6 +63,7 @@ SQL_PARTS = \
 	sql/asset.sql \
 	sql/source.sql \
 	sql/definition.sql \
+	sql/schedule.sql \
 	sql/retrieval.sql \
 	sql/credential.sql \
 	sql/run.sql \

@@ -53,6 +53,7 @@ privilege (level, privilege, object) AS (
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.asset_media_type(bytea)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.merge_options(jsonb, jsonb)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.validate_options(text, jsonb)'),
+           ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.next_run(text, timestamptz, text, timestamptz)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.retrieve_completions(text, jsonb, bigint)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.retrieve_subsection_grades(text, jsonb, bigint)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.retrieve_completions_and_grades(text, jsonb, bigint)'),

@@ -44,4 +44,25 @@
 #define lc_schema_aclcheck(oid, role) pg_namespace_aclcheck(oid, role, ACL_USAGE)
 #endif
 
+/* Reading an interval: its parts, and what fills them. */
+#if PG_VERSION_NUM >= 150000
+typedef struct pg_itm_in LcIntervalParts;
+#define lc_decode_interval(fields, types, count, type, parts) \
+	DecodeInterval(fields, types, count, INTERVAL_FULL_RANGE, type, parts)
+#define lc_decode_iso8601_interval(string, type, parts) DecodeISO8601Interval(string, type, parts)
+#define lc_interval_of_parts(parts, interval) itmin2interval(parts, interval)
+#else
+#include "utils/timestamp.h"
+typedef struct LcIntervalParts
+{
+	struct pg_tm tm;
+	int32 microseconds;
+} LcIntervalParts;
+#define lc_decode_interval(fields, types, count, type, parts) \
+	DecodeInterval(fields, types, count, INTERVAL_FULL_RANGE, type, &(parts)->tm, &(parts)->microseconds)
+#define lc_decode_iso8601_interval(string, type, parts) \
+	DecodeISO8601Interval(string, type, &(parts)->tm, &(parts)->microseconds)
+#define lc_interval_of_parts(parts, interval) tm2interval(&(parts)->tm, (parts)->microseconds, interval)
+#endif
+
 #endif /* LC_COMPAT_H */
