@@ -9,6 +9,7 @@ OBJS = \
 	src/cache.o \
 	src/callable.o \
 	src/context.o \
+	src/deadline.o \
 	src/definition.o \
 	src/enqueue.o \
 	src/guard.o \

@@ -22,6 +22,7 @@
 
 #include "callable.h"
 #include "compat.h"
+#include "deadline.h"
 #include "identity.h"
 #include "settings.h"
 #include "spi.h"
@@ -270,33 +271,71 @@ fetched_rows(const LcConfiguration *configuration, const int64 *user_id, uint64 
 	return rows;
 }
 
+/* Calls of a retrieval function, as the configuration's role and within its limit of time. */
+typedef struct Retrieval
+{
+	const LcConfiguration *configuration;
+	const int64 *user_id;
+	Oid role;
+	LcDeadline deadline;
+	Portal portal;
+} Retrieval;
+
+static void
+open_cursor(void *argument)
+{
+	Retrieval *retrieval = argument;
+	const LcConfiguration *configuration = retrieval->configuration;
+	Oid types[] = { TEXTOID, JSONBOID, INT8OID };
+	char nulls[] = { ' ', ' ', retrieval->user_id ? ' ' : 'n' };
+	Datum values[] = { CStringGetTextDatum(configuration->learning_context_key),
+					   JsonbPGetDatum(configuration->options),
+					   retrieval->user_id ? Int64GetDatum(*retrieval->user_id) : (Datum) 0 };
+	char *sql = psprintf("SELECT user_id, is_eligible, eligible_since, details FROM %s($1, $2, $3)",
+						 configuration->retrieval_func);
+
+	retrieval->portal = SPI_cursor_open_with_args(NULL, sql, 3, types, values, nulls, false, 0);
+}
+
+static void
+fetch(void *argument)
+{
+	Retrieval *retrieval = argument;
+
+	SPI_cursor_fetch(retrieval->portal, true, ROWS_AT_A_TIME);
+}
+
+/* The limit holds for all steps together; what the receiver does between them is not the function's. */
+static void
+retrieval_step(Retrieval *retrieval, void (*step)(void *argument))
+{
+	LcIdentity before;
+
+	lc_act_as_stranger(&before, retrieval->role);
+	lc_deadline(&retrieval->deadline, step, retrieval);
+	lc_act_as_before(&before);
+}
+
 void
 lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiver receive,
 			void *argument)
 {
-	Oid types[] = { TEXTOID, JSONBOID, INT8OID };
-	char nulls[] = { ' ', ' ', ' ' };
-	Datum values[3];
-	char *sql = psprintf("SELECT user_id, is_eligible, eligible_since, details FROM %s($1, $2, $3)",
-						 configuration->retrieval_func);
-	Oid role = lc_configuration_role(configuration);
+	Retrieval retrieval = {
+		.configuration = configuration,
+		.user_id = user_id,
+		.role = lc_configuration_role(configuration),
+		.deadline = { .what = "function",
+					  .name = configuration->retrieval_func,
+					  .setting = "retrieval_timeout",
+					  .limit = lc_retrieval_timeout },
+	};
 	MemoryContext chunk;
-	Portal portal;
-	LcIdentity before;
 
 	(void) lc_callable_for(configuration, LC_RETRIEVAL);
 
 	lc_spi_connect(false);
-	values[0] = CStringGetTextDatum(configuration->learning_context_key);
-	values[1] = JsonbPGetDatum(configuration->options);
-	values[2] = user_id ? Int64GetDatum(*user_id) : (Datum) 0;
-	if (user_id == NULL)
-		nulls[2] = 'n';
 	chunk = AllocSetContextCreate(CurrentMemoryContext, "retrieved rows", ALLOCSET_DEFAULT_SIZES);
-
-	lc_act_as_stranger(&before, role);
-	portal = SPI_cursor_open_with_args(NULL, sql, 3, types, values, nulls, false, 0);
-	lc_act_as_before(&before);
+	retrieval_step(&retrieval, open_cursor);
 	for (;;)
 	{
 		SPITupleTable *fetched;
@@ -305,9 +344,7 @@ lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiv
 		uint64 count;
 		MemoryContext old;
 
-		lc_act_as_stranger(&before, role);
-		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
-		lc_act_as_before(&before);
+		retrieval_step(&retrieval, fetch);
 		count = SPI_processed;
 		if (count == 0)
 			break;
@@ -319,17 +356,36 @@ lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiv
 		SPI_freetuptable(fetched);
 		MemoryContextReset(chunk);
 	}
-	SPI_cursor_close(portal);
+	SPI_cursor_close(retrieval.portal);
 	lc_spi_finish();
+}
+
+/* A call of a generation function. */
+typedef struct Generation
+{
+	FunctionCallInfo fcinfo;
+	Datum result;
+} Generation;
+
+static void
+call_generation(void *argument)
+{
+	Generation *generation = argument;
+
+	generation->result = FunctionCallInvoke(generation->fcinfo);
 }
 
 bytea *
 lc_generate(const LcConfiguration *configuration, FmgrInfo *function, Datum credential)
 {
 	LOCAL_FCINFO(fcinfo, 2);
+	Generation generation = { .fcinfo = fcinfo };
+	LcDeadline deadline = { .what = "function",
+							.name = configuration->generation_func,
+							.setting = "document_timeout",
+							.limit = lc_document_timeout };
 	Size limit = (Size) lc_max_document_size * 1024;
 	LcIdentity before;
-	Datum result;
 	bytea *document;
 
 	InitFunctionCallInfoData(*fcinfo, function, 2, InvalidOid, NULL, NULL);
@@ -339,10 +395,10 @@ lc_generate(const LcConfiguration *configuration, FmgrInfo *function, Datum cred
 	fcinfo->args[1].isnull = false;
 
 	lc_act_as_stranger(&before, lc_configuration_role(configuration));
-	result = FunctionCallInvoke(fcinfo);
+	lc_deadline(&deadline, call_generation, &generation);
 	lc_act_as_before(&before);
 
-	document = fcinfo->isnull ? NULL : DatumGetByteaP(result);
+	document = fcinfo->isnull ? NULL : DatumGetByteaP(generation.result);
 	if (document == NULL || VARSIZE(document) == VARHDRSZ)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -30,6 +30,9 @@ int lc_batch_size;
 int lc_documents_per_key;
 int lc_max_attempts;
 int lc_retry_delay;
+int lc_retrieval_timeout;
+int lc_document_timeout;
+bool lc_notify;
 
 void _PG_init(void);
 
@@ -39,6 +42,14 @@ define_limit(const char *name, const char *description, int *variable, int value
 {
 	DefineCustomIntVariable(name, description, NULL, variable, value, 1, max, PGC_SUSET, flags, NULL,
 							NULL, NULL);
+}
+
+/* The same for a limit of time, in milliseconds; 0 is none. */
+static void
+define_timeout(const char *name, const char *description, int *variable, int value)
+{
+	DefineCustomIntVariable(name, description, "0 turns the limit off.", variable, value, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
 void
@@ -82,12 +93,21 @@ _PG_init(void)
 	define_limit("learning_credentials.retry_delay",
 				 "Time until the second attempt at a document; each further one waits twice as long.",
 				 &lc_retry_delay, 60, 86400, GUC_UNIT_S);
+	define_timeout("learning_credentials.retrieval_timeout", "Longest time that one retrieval may take.",
+				   &lc_retrieval_timeout, 10 * 60 * 1000);
+	define_timeout("learning_credentials.document_timeout",
+				   "Longest time that making one document may take.", &lc_document_timeout, 60 * 1000);
 	DefineCustomIntVariable(
 		"learning_credentials.documents_per_key",
 		"Documents of a session that share one encryption key.",
 		"1 gives every document a key of its own, which takes 3 ms each. Two documents "
 		"of one key show that they have a template in common, and nothing else.",
 		&lc_documents_per_key, 1000, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"learning_credentials.notify",
+		"Tells what became of credentials on the channel learning_credentials.",
+		"Off for a transaction that is to be prepared: one that notifies cannot be.", &lc_notify, true,
+		PGC_USERSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("learning_credentials");
 }

@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/async.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -29,7 +30,11 @@
 
 #include "identity.h"
 #include "lifecycle.h"
+#include "settings.h"
 #include "spi.h"
+
+/* Where it is told what became of credentials. */
+#define CHANNEL "learning_credentials"
 
 PG_FUNCTION_INFO_V1(lc_credential_lifecycle);
 PG_FUNCTION_INFO_V1(lc_record_events);
@@ -371,6 +376,36 @@ lc_credential_lifecycle(PG_FUNCTION_ARGS)
 	return PointerGetDatum(credential_updated(&change));
 }
 
+/*
+ * Tells whoever listens what became of credentials: rows of SPI_tuptable with status, configuration_id,
+ * user_id and run_id. Everybody who may connect may listen, so no codes and no names.
+ */
+static void
+notify(uint64 count)
+{
+	uint64 i;
+
+	for (i = 0; i < count; i++)
+	{
+		bool isnull;
+		LcStatus status = lc_status_of(lc_spi_value(i, 1, &isnull));
+		int64 configuration_id = DatumGetInt64(lc_spi_value(i, 2, &isnull));
+		int64 user_id = DatumGetInt64(lc_spi_value(i, 3, &isnull));
+		int64 run_id = DatumGetInt64(lc_spi_value(i, 4, &isnull));
+		char run[50] = "";
+		char payload[200];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!isnull)
+			snprintf(run, sizeof(run), ", \"run_id\": " INT64_FORMAT, run_id);
+		snprintf(payload, sizeof(payload),
+				 "{\"status\": \"%s\", \"configuration_id\": " INT64_FORMAT
+				 ", \"user_id\": " INT64_FORMAT "%s}",
+				 status_names[status], configuration_id, user_id, run);
+		Async_Notify(CHANNEL, payload);
+	}
+}
+
 /* Trigger, AFTER UPDATE or DELETE of credential, once a statement. */
 Datum
 lc_record_events(PG_FUNCTION_ARGS)
@@ -378,17 +413,24 @@ lc_record_events(PG_FUNCTION_ARGS)
 	/* Planned for each statement, which may change one row or a million. */
 	static LcStatement updated = {
 		.sql =
-			"INSERT INTO learning_credentials.credential_event"
-			"       (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
-			" SELECT n.uuid,"
-			"        1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
-			"                       WHERE e.credential_uuid = n.uuid), 0),"
-			"        n.configuration_id, n.run_id, o.status, n.status, $1,"
-			"        CASE n.status WHEN 'error' THEN n.error_message"
-			"                      WHEN 'invalidated' THEN n.invalidation_reason END"
-			"   FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
-			"  WHERE o.status <> n.status",
-		.types = { JSONBOID },
+			"WITH changed AS ("
+			"    SELECT n.uuid, n.configuration_id, n.user_id, n.run_id, o.status AS old_status, n.status,"
+			"           n.error_message, n.invalidation_reason"
+			"      FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
+			"     WHERE o.status <> n.status),"
+			" event AS ("
+			"    INSERT INTO learning_credentials.credential_event"
+			"           (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
+			"    SELECT c.uuid,"
+			"           1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
+			"                          WHERE e.credential_uuid = c.uuid), 0),"
+			"           c.configuration_id, c.run_id, c.old_status, c.status, $1,"
+			"           CASE c.status WHEN 'error' THEN c.error_message"
+			"                         WHEN 'invalidated' THEN c.invalidation_reason END"
+			"      FROM changed c)"
+			" SELECT status, configuration_id, user_id, run_id FROM changed"
+			"  WHERE $2 AND status <> 'generating'",
+		.types = { JSONBOID, BOOLOID },
 		.custom = true,
 	};
 	static LcStatement deleted = {
@@ -412,13 +454,14 @@ lc_record_events(PG_FUNCTION_ARGS)
 		.custom = true,
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Datum values[1];
+	Datum values[2];
 	LcIdentity before;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "record_events() is a trigger function");
 
 	values[0] = JsonbPGetDatum(lc_actor());
+	values[1] = BoolGetDatum(lc_notify);
 	lc_act_as_owner(&before); /* nobody else may write the history */
 	lc_spi_connect(false);
 	if (SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
@@ -434,7 +477,7 @@ lc_record_events(PG_FUNCTION_ARGS)
 				 errmsg(
 					 "credential \"%s\" cannot become \"available\" without a document or a download_url",
 					 lc_spi_text(0, 1))));
-		lc_spi_execute(&updated, values, NULL, SPI_OK_INSERT);
+		notify(lc_spi_execute(&updated, values, NULL, SPI_OK_SELECT));
 	}
 	lc_spi_finish();
 	lc_act_as_before(&before);

@@ -19,6 +19,9 @@ extern int lc_cache_size;		 /* MB */
 extern int lc_batch_size;		 /* credentials */
 extern int lc_documents_per_key; /* documents */
 extern int lc_max_attempts;
-extern int lc_retry_delay; /* seconds */
+extern int lc_retry_delay;		 /* seconds */
+extern int lc_retrieval_timeout; /* ms; 0: none */
+extern int lc_document_timeout;	 /* ms; 0: none */
+extern bool lc_notify;
 
 #endif /* LC_SETTINGS_H */

@@ -1,0 +1,33 @@
+/*
+ * deadline.h
+ *		Limits the time that somebody else's code may take.
+ */
+#ifndef LC_DEADLINE_H
+#define LC_DEADLINE_H
+
+#include "utils/timestamp.h"
+
+/* A limit, and what it is for. Zero what is not mentioned here. */
+typedef struct LcDeadline
+{
+	const char *what;	 /* what may take that long: "function" */
+	const char *name;	 /* its name */
+	const char *setting; /* the setting that says so, without learning_credentials. */
+	int limit;			 /* its value in milliseconds; 0: no limit */
+
+	/* deadline.c's own */
+	int64 spent;	 /* microseconds that earlier calls took */
+	TimestampTz due; /* when the present call has to be done */
+} LcDeadline;
+
+/*
+ * Calls work(argument), in whatever process: unlike statement_timeout this works in a background worker,
+ * too. Several calls with one deadline may take its limit together; what passes between them does not
+ * count. Raises 54000, 'function "NAME" took too long', when that is more than the limit, whether work() ended in
+ * an error, trapped it, or came to its end after all. Code that does not look for interrupts is not stopped, but
+ * refused when it ends. Errors of work() in good time pass through, and so does whatever somebody else
+ * cancels meanwhile: a user, statement_timeout, a shutdown. Deadlines may nest; the earlier one counts.
+ */
+extern void lc_deadline(LcDeadline *deadline, void (*work)(void *argument), void *argument);
+
+#endif /* LC_DEADLINE_H */
