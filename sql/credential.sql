@@ -75,6 +75,9 @@ CREATE INDEX credential_queue ON learning_credentials.credential (run_id, uuid) 
 CREATE INDEX credential_retry ON learning_credentials.credential (retry_at)
     WHERE status = 'error' AND retry_at IS NOT NULL;
 CREATE INDEX credential_user ON learning_credentials.credential (user_id, configuration_id);
+-- Who is not new to a configuration, although nothing is live.
+CREATE INDEX credential_invalidated ON learning_credentials.credential (configuration_id, user_id)
+    WHERE status = 'invalidated';
 CREATE INDEX credential_pending_replacement ON learning_credentials.credential (supersedes)
     WHERE supersedes IS NOT NULL;
 

@@ -29,8 +29,14 @@
 
 #define SCHEMA "learning_credentials"
 
-/* Rows of a retrieval function that are in memory at a time. */
-#define ROWS_AT_A_TIME 1000
+/*
+ * Rows of a retrieval function that are in memory at a time: as many as take about that many bytes, by
+ * the size of those before them.
+ */
+#define FIRST_ROWS 100
+#define MOST_ROWS 10000
+#define MOST_GROWTH 4
+#define BYTES_AT_A_TIME (4 * 1024 * 1024)
 
 typedef struct CallableForm
 {
@@ -227,50 +233,6 @@ lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind)
 
 /* ---------------------------------------------------------------- calling */
 
-/*
- * Takes the rows of the current SPI_tuptable out of it, and counts them in "kept". Asked for one user,
- * a function may list others too; they are left out.
- */
-static LcEligibility *
-fetched_rows(const LcConfiguration *configuration, const int64 *user_id, uint64 count, int *kept)
-{
-	LcEligibility *rows = palloc(sizeof(LcEligibility) * count);
-	uint64 i;
-
-	*kept = 0;
-	for (i = 0; i < count; i++)
-	{
-		LcEligibility *row = &rows[*kept];
-		bool isnull;
-
-		CHECK_FOR_INTERRUPTS();
-		row->user_id = DatumGetInt64(lc_spi_value(i, 1, &isnull));
-		if (isnull)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("function \"%s\" returned a row without user_id",
-							configuration->retrieval_func)));
-		if (user_id != NULL && row->user_id != *user_id)
-			continue;
-		row->is_eligible = DatumGetBool(lc_spi_value(i, 2, &isnull)) && !isnull;
-		row->eligible_since = DatumGetTimestampTz(lc_spi_value(i, 3, &isnull));
-		row->since_known = !isnull;
-		row->details = lc_spi_value(i, 4, &isnull);
-		if (isnull)
-			row->details = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-		else
-			row->details = JsonbPGetDatum(DatumGetJsonbP(row->details));
-		if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(row->details)))
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
-						configuration->retrieval_func, row->user_id)));
-		(*kept)++;
-	}
-	return rows;
-}
-
 /* Calls of a retrieval function, as the configuration's role and within its limit of time. */
 typedef struct Retrieval
 {
@@ -279,7 +241,92 @@ typedef struct Retrieval
 	Oid role;
 	LcDeadline deadline;
 	Portal portal;
+	long rows;		/* to fetch */
+	LcSieve *sieve; /* NULL: every row is wanted */
+	LcReceiver receive;
+	void *argument;
+	MemoryContext chunk; /* what is made of the rows that were fetched */
 } Retrieval;
+
+/* The sieve that a function may take, and which function; see lc_take_sieve(). */
+static struct
+{
+	LcSieve *sieve;
+	Oid function;
+} offer;
+
+LcSieve *
+lc_take_sieve(Oid function)
+{
+	LcSieve *sieve = offer.sieve;
+
+	if (sieve == NULL || function != offer.function)
+		return NULL;
+	offer.sieve = NULL;
+	sieve->taken = true;
+	return sieve;
+}
+
+/*
+ * Takes a row of SPI_tuptable; error when it is none that a retrieval function may return. Returns false
+ * for another user than the one who was asked for.
+ */
+static bool
+take_row(const Retrieval *retrieval, uint64 number, LcEligibility *row)
+{
+	const char *function = retrieval->configuration->retrieval_func;
+	bool isnull;
+
+	row->user_id = DatumGetInt64(lc_spi_value(number, 1, &isnull));
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("function \"%s\" returned a row without user_id", function)));
+	if (retrieval->user_id != NULL && row->user_id != *retrieval->user_id)
+		return false;
+	row->is_eligible = DatumGetBool(lc_spi_value(number, 2, &isnull)) && !isnull;
+	row->eligible_since = DatumGetTimestampTz(lc_spi_value(number, 3, &isnull));
+	row->since_known = !isnull;
+	row->details = lc_spi_value(number, 4, &isnull);
+	if (isnull)
+		row->details = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	else
+		row->details = JsonbPGetDatum(DatumGetJsonbP(row->details));
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(row->details)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
+						function, row->user_id)));
+	return true;
+}
+
+/* Hands over the rows of SPI_tuptable that are wanted. Returns the bytes that this took. */
+static Size
+hand_over(const Retrieval *retrieval, uint64 count)
+{
+	MemoryContext old = MemoryContextSwitchTo(retrieval->chunk);
+	LcSieve *sieve = retrieval->sieve;
+	LcEligibility *rows = palloc(sizeof(LcEligibility) * count);
+	int kept = 0;
+	Size bytes;
+	uint64 i;
+
+	for (i = 0; i < count; i++)
+	{
+		LcEligibility *row = &rows[kept];
+
+		CHECK_FOR_INTERRUPTS();
+		if (take_row(retrieval, i, row) &&
+			(sieve == NULL || sieve->taken || lc_sieve_passes(sieve, row->user_id, row->is_eligible)))
+			kept++;
+	}
+	if (kept > 0)
+		retrieval->receive(rows, kept, retrieval->argument);
+	MemoryContextSwitchTo(old);
+	bytes = MemoryContextMemAllocated(retrieval->chunk, true);
+	MemoryContextReset(retrieval->chunk);
+	return bytes;
+}
 
 static void
 open_cursor(void *argument)
@@ -302,7 +349,7 @@ fetch(void *argument)
 {
 	Retrieval *retrieval = argument;
 
-	SPI_cursor_fetch(retrieval->portal, true, ROWS_AT_A_TIME);
+	SPI_cursor_fetch(retrieval->portal, true, retrieval->rows);
 }
 
 /* The limit holds for all steps together; what the receiver does between them is not the function's. */
@@ -316,9 +363,35 @@ retrieval_step(Retrieval *retrieval, void (*step)(void *argument))
 	lc_act_as_before(&before);
 }
 
+/* Calls the function and hands over its rows. */
+static void
+call_retrieval(Retrieval *retrieval)
+{
+	retrieval->rows = FIRST_ROWS;
+	retrieval_step(retrieval, open_cursor);
+	for (;;)
+	{
+		SPITupleTable *fetched;
+		double count;
+		Size bytes;
+
+		retrieval_step(retrieval, fetch);
+		if (SPI_processed == 0)
+			break;
+		fetched = SPI_tuptable;
+		count = SPI_processed;
+		bytes = MemoryContextMemAllocated(fetched->tuptabcxt, true);
+		bytes += hand_over(retrieval, SPI_processed);
+		SPI_freetuptable(fetched);
+		retrieval->rows = Min(retrieval->rows * MOST_GROWTH, MOST_ROWS);
+		retrieval->rows = Max(1, Min(retrieval->rows, count * BYTES_AT_A_TIME / bytes));
+	}
+	SPI_cursor_close(retrieval->portal);
+}
+
 void
-lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiver receive,
-			void *argument)
+lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcSieve *sieve,
+			LcReceiver receive, void *argument)
 {
 	Retrieval retrieval = {
 		.configuration = configuration,
@@ -328,35 +401,26 @@ lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiv
 					  .name = configuration->retrieval_func,
 					  .setting = "retrieval_timeout",
 					  .limit = lc_retrieval_timeout },
+		.sieve = sieve,
+		.receive = receive,
+		.argument = argument,
 	};
-	MemoryContext chunk;
-
-	(void) lc_callable_for(configuration, LC_RETRIEVAL);
+	Oid function = lc_callable_for(configuration, LC_RETRIEVAL);
 
 	lc_spi_connect(false);
-	chunk = AllocSetContextCreate(CurrentMemoryContext, "retrieved rows", ALLOCSET_DEFAULT_SIZES);
-	retrieval_step(&retrieval, open_cursor);
-	for (;;)
+	retrieval.chunk =
+		AllocSetContextCreate(CurrentMemoryContext, "retrieved rows", ALLOCSET_DEFAULT_SIZES);
+	offer.sieve = sieve;
+	offer.function = function;
+	PG_TRY();
 	{
-		SPITupleTable *fetched;
-		LcEligibility *rows;
-		int kept;
-		uint64 count;
-		MemoryContext old;
-
-		retrieval_step(&retrieval, fetch);
-		count = SPI_processed;
-		if (count == 0)
-			break;
-		fetched = SPI_tuptable;
-		old = MemoryContextSwitchTo(chunk);
-		rows = fetched_rows(configuration, user_id, count, &kept);
-		receive(rows, kept, argument);
-		MemoryContextSwitchTo(old);
-		SPI_freetuptable(fetched);
-		MemoryContextReset(chunk);
+		call_retrieval(&retrieval);
 	}
-	SPI_cursor_close(retrieval.portal);
+	PG_FINALLY();
+	{
+		offer.sieve = NULL;
+	}
+	PG_END_TRY();
 	lc_spi_finish();
 }
 

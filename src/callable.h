@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "definition.h"
+#include "sieve.h"
 
 typedef enum LcCallableKind
 {
@@ -44,11 +45,19 @@ typedef struct LcEligibility
 /*
  * Calls the configuration's retrieval function as its role, for everybody or for one user
  * ("user_id" not NULL), and hands its rows to "receive", some at a time, with the caller's own
- * identity. The rows live only during that call.
+ * identity. The rows live only during that call. With a sieve only the rows that it lets pass are
+ * handed over. Errors of the function pass through.
  */
 typedef void (*LcReceiver)(const LcEligibility *rows, int count, void *argument);
-extern void lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcReceiver receive,
-						void *argument);
+extern void lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcSieve *sieve,
+						LcReceiver receive, void *argument);
+
+/*
+ * The sieve of the lc_retrieve() that is calling this function itself; NULL: there is none, or it calls
+ * a function that calls this one, and whose rows that one needs is its affair. Whoever takes the sieve
+ * returns the rows that it lets pass and no others. It can be taken once.
+ */
+extern LcSieve *lc_take_sieve(Oid function);
 
 /*
  * Calls a generation function as the configuration's role. "credential" is a row of the table

@@ -106,72 +106,121 @@ lc_step_require(LcStep *step, const LcRules *rules)
 
 /* ------------------------------------------------------------ judging */
 
-/* Adds a step's completion to the object under construction. Returns whether it is enough. */
+/* Is a step's completion enough? "since" becomes later by it. */
 static bool
-judge_completion(const LcStep *step, int64 user_id, JsonbParseState **details, TimestampTz *since)
+judge_completion(LcStep *step, int64 user_id, TimestampTz *since)
 {
-	double completion = finite_of_user(step->completion, "completion", step, user_id);
-	JsonbValue current = rounded_value(completion);
-	JsonbValue required = step->required_completion_value;
-
-	push_member(details, "current_completion", &current);
-	push_member(details, "required_completion", &required);
+	step->completion = finite_of_user(step->completion, "completion", step, user_id);
 	*since = Max(*since, step->completed_at);
-	return completion >= step->required_completion;
+	return step->completion >= step->required_completion;
 }
 
-/* The same for a step's grades. */
+/* The same for a step's grades, which are worked out here. */
 static bool
-judge_grades(const LcStep *step, int64 user_id, JsonbParseState **details, TimestampTz *since)
+judge_grades(LcStep *step, int64 user_id, TimestampTz *since)
 {
 	bool reached = true;
 	double total = 0;
-	JsonbValue value;
 	int i;
 
-	push_member(details, "current_grades", NULL);
-	pushJsonbValue(details, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < step->category_count; i++)
 	{
-		const LcCategory *category = &step->categories[i];
-		double grade = 0;
+		LcCategory *category = &step->categories[i];
 
 		if (category->graded)
 		{
-			if (category->possible > 0)
-				grade = 100 * category->earned / category->possible;
+			double grade = category->possible > 0 ? 100 * category->earned / category->possible : 0;
+
 			total += grade * category->weight;
-			grade = finite_of_user(grade, "grade", step, user_id);
-			value = rounded_value(grade);
-			push_member(details, category->name, &value);
+			category->grade = finite_of_user(grade, "grade", step, user_id);
 			if (category->required != NULL || step->required_total != NULL)
 				*since = Max(*since, category->graded_at);
 		}
 		if (category->required != NULL)
-			reached = reached && category->graded && grade >= category->required->percent;
+			reached = reached && category->graded && category->grade >= category->required->percent;
 	}
-	total = finite_of_user(total, "total grade", step, user_id);
-	value = rounded_value(total);
-	push_member(details, LC_TOTAL, &value);
-	pushJsonbValue(details, WJB_END_OBJECT, NULL);
-
-	value = step->required_grades_value;
-	push_member(details, "required_grades", &value);
-	return reached && (step->required_total == NULL || total >= step->required_total->percent);
+	step->total = finite_of_user(total, "total grade", step, user_id);
+	return reached && (step->required_total == NULL || step->total >= step->required_total->percent);
 }
 
-/* Judges a step: its members are added to the object under construction. */
 static bool
-judge_step(const LcJudge *judge, const LcStep *step, JsonbParseState **details, TimestampTz *since)
+judge_step(const LcJudge *judge, LcStep *step, TimestampTz *since)
 {
 	bool eligible = true;
 
+	if (!step->listed)
+		return false;
 	if (judge->facts & LC_COMPLETIONS)
-		eligible = judge_completion(step, judge->user_id, details, since);
+		eligible = judge_completion(step, judge->user_id, since);
 	if (judge->facts & LC_GRADES)
-		eligible = judge_grades(step, judge->user_id, details, since) && eligible;
+		eligible = judge_grades(step, judge->user_id, since) && eligible;
 	return eligible;
 }
+
+/* ------------------------------------------------------------ details */
+
+/* Adds a step's members to the object under construction. */
+static void
+describe_step(const LcJudge *judge, const LcStep *step, JsonbParseState **details)
+{
+	JsonbValue value;
+	int i;
+
+	if (judge->facts & LC_COMPLETIONS)
+	{
+		value = rounded_value(step->completion);
+		push_member(details, "current_completion", &value);
+		value = step->required_completion_value;
+		push_member(details, "required_completion", &value);
+	}
+	if (judge->facts & LC_GRADES)
+	{
+		push_member(details, "current_grades", NULL);
+		pushJsonbValue(details, WJB_BEGIN_OBJECT, NULL);
+		for (i = 0; i < step->category_count; i++)
+		{
+			if (!step->categories[i].graded)
+				continue;
+			value = rounded_value(step->categories[i].grade);
+			push_member(details, step->categories[i].name, &value);
+		}
+		value = rounded_value(step->total);
+		push_member(details, LC_TOTAL, &value);
+		pushJsonbValue(details, WJB_END_OBJECT, NULL);
+		value = step->required_grades_value;
+		push_member(details, "required_grades", &value);
+	}
+}
+
+/* Why the user at hand is eligible, or not. */
+static Jsonb *
+describe_user(const LcJudge *judge)
+{
+	JsonbParseState *details = NULL;
+	int i;
+
+	pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
+	if (!judge->is_path)
+		describe_step(judge, &judge->steps[0], &details);
+	else
+	{
+		push_member(&details, "steps", NULL);
+		pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
+		for (i = 0; i < judge->step_count; i++)
+		{
+			if (!judge->steps[i].listed)
+				continue;
+			push_member(&details, judge->steps[i].course_key, NULL);
+			pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
+			describe_step(judge, &judge->steps[i], &details);
+			pushJsonbValue(&details, WJB_END_OBJECT, NULL);
+		}
+		pushJsonbValue(&details, WJB_END_OBJECT, NULL);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&details, WJB_END_OBJECT, NULL));
+}
+
+/* ------------------------------------------------------------ users, one after the other */
 
 /* Forgets the facts of the user at hand. */
 static void
@@ -193,50 +242,30 @@ forget_user(LcJudge *judge)
 void
 lc_judge_finish(LcJudge *judge)
 {
-	JsonbParseState *details = NULL;
 	bool eligible = true;
 	TimestampTz since = UNKNOWN_TIME;
-	Datum values[4];
-	bool nulls[4] = { false, false, false, false };
 	MemoryContext before;
 	int i;
 
 	if (!judge->has_user)
 		return;
-	before = MemoryContextSwitchTo(judge->user_context);
+	for (i = 0; i < judge->step_count; i++)
+		eligible = judge_step(judge, &judge->steps[i], &since) && eligible;
 
-	pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
-	if (!judge->is_path)
-		eligible = judge_step(judge, &judge->steps[0], &details, &since);
-	else
+	if (judge->sieve == NULL || lc_sieve_passes(judge->sieve, judge->user_id, eligible))
 	{
-		push_member(&details, "steps", NULL);
-		pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
-		for (i = 0; i < judge->step_count; i++)
-		{
-			const LcStep *step = &judge->steps[i];
+		Datum values[4];
+		bool nulls[4] = { false, false, false, false };
 
-			if (!step->listed)
-			{
-				eligible = false;
-				continue;
-			}
-			push_member(&details, step->course_key, NULL);
-			pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
-			eligible = judge_step(judge, step, &details, &since) && eligible;
-			pushJsonbValue(&details, WJB_END_OBJECT, NULL);
-		}
-		pushJsonbValue(&details, WJB_END_OBJECT, NULL);
+		before = MemoryContextSwitchTo(judge->user_context);
+		values[0] = Int64GetDatum(judge->user_id);
+		values[1] = BoolGetDatum(eligible);
+		values[2] = TimestampTzGetDatum(since);
+		nulls[2] = !eligible || since == UNKNOWN_TIME;
+		values[3] = JsonbPGetDatum(describe_user(judge));
+		tuplestore_putvalues(judge->result, judge->desc, values, nulls);
+		MemoryContextSwitchTo(before);
 	}
-
-	values[0] = Int64GetDatum(judge->user_id);
-	values[1] = BoolGetDatum(eligible);
-	values[2] = TimestampTzGetDatum(since);
-	nulls[2] = !eligible || since == UNKNOWN_TIME;
-	values[3] = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&details, WJB_END_OBJECT, NULL)));
-	tuplestore_putvalues(judge->result, judge->desc, values, nulls);
-
-	MemoryContextSwitchTo(before);
 	forget_user(judge);
 }
 

@@ -13,6 +13,7 @@
 #include "utils/tuplestore.h"
 
 #include "requirement.h"
+#include "sieve.h"
 
 /*
  * The columns of a row of facts. A row is about a user, a step (from 1) and, unless NULL, a category
@@ -42,6 +43,7 @@ typedef struct LcCategory
 	double earned;
 	double possible;
 	TimestampTz graded_at;
+	double grade; /* in percent */
 } LcCategory;
 
 typedef struct LcStep
@@ -57,6 +59,7 @@ typedef struct LcStep
 	bool listed;
 	double completion;
 	TimestampTz completed_at;
+	double total; /* in percent */
 } LcStep;
 
 /* Receives rows of facts, judges, and fills a tuplestore. */
@@ -70,14 +73,15 @@ typedef struct LcJudge
 	bool has_user;
 	int64 user_id;
 	MemoryContext user_context; /* what is made for one user */
+	LcSieve *sieve;				/* NULL: every row is wanted */
 	TupleDesc desc;
 	Tuplestorestate *result;
 } LcJudge;
 
-/* Makes a receiver of rows of one that is zero but for its facts, steps and result. */
+/* Makes a receiver of rows of one that is zero but for its facts, steps, sieve and result. */
 extern void lc_judge_begin(LcJudge *judge);
 
-/* Judges the user whose rows have all been seen, if any, and adds the result's row. */
+/* Judges the user whose rows have all been seen, if any, and adds the result's row if it is wanted. */
 extern void lc_judge_finish(LcJudge *judge);
 
 /* A category of a step by its name in lower case; NULL: there is none. */

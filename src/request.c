@@ -74,7 +74,7 @@ request_evidence(void *argument)
 {
 	EvidenceRequest *request = argument;
 
-	lc_retrieve(request->configuration, &request->user_id, keep_evidence, request);
+	lc_retrieve(request->configuration, &request->user_id, NULL, keep_evidence, request);
 }
 
 /*
@@ -502,8 +502,8 @@ lc_eligible_users(PG_FUNCTION_ARGS)
 	lc_spi_connect(false);
 	if (!PG_ARGISNULL(1))
 		user_id = PG_GETARG_INT64(1);
-	lc_retrieve(lc_configuration_load(PG_GETARG_INT64(0)), PG_ARGISNULL(1) ? NULL : &user_id, put_rows,
-				&result);
+	lc_retrieve(lc_configuration_load(PG_GETARG_INT64(0)), PG_ARGISNULL(1) ? NULL : &user_id, NULL,
+				put_rows, &result);
 	lc_spi_finish();
 	lc_act_as_before(&before);
 

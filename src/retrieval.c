@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "callable.h"
 #include "context.h"
 #include "identity.h"
 #include "judge.h"
@@ -238,10 +239,23 @@ read_all_rules(const LcJudge *judge, const LcOption *options, const char *contex
 	return rules;
 }
 
+/* Joins a relation of the source that is about a course and a user to the enrolments. */
+static void
+append_join(StringInfo sql, const char *kind, const char *source, const char *relation, char alias,
+			bool is_path)
+{
+	/* Its keys are compared with the parameter too, which the planner does not conclude by itself. */
+	appendStringInfo(sql, " %s %s.%s AS %c ON %c.user_id = e.user_id AND %c.course_key %s", kind, source,
+					 relation, alias, alias, alias, is_path ? "= ANY ($2)" : "= $1");
+	if (is_path)
+		appendStringInfo(sql, " AND %c.course_key = e.context_key", alias);
+}
+
 /*
- * The statement that brings the facts of a context: a row for each user, step and category (one for
+ * The statement that brings the facts of a context: a row for each user, step and subsection (one for
  * each user and step where there are none). $1 is the context's key, $2 the courses' keys, $3 the
- * user. The columns are cast because a source's views may have others of the same kind.
+ * user. The columns are cast because a source's views may have others of the same kind. Grades are
+ * summed up by the judge: grouping them here costs more than the rows that it saves.
  */
 static char *
 facts_statement(const LcJudge *judge, const char *source, bool one_user)
@@ -257,23 +271,14 @@ facts_statement(const LcJudge *judge, const char *source, bool one_user)
 							   : ", NULL::float8, NULL::timestamptz");
 	appendStringInfoString(&sql,
 						   judge->facts & LC_GRADES
-							   ? ", g.category, g.earned, g.possible, g.graded_at"
+							   ? ", g.assignment_type::text, g.earned::float8, g.possible::float8,"
+								 " g.graded_at::timestamptz"
 							   : ", NULL::text, NULL::float8, NULL::float8, NULL::timestamptz");
 	appendStringInfo(&sql, " FROM %s.lms_enrollment AS e", source);
 	if (judge->facts & LC_COMPLETIONS)
-		appendStringInfo(&sql,
-						 " JOIN %s.lms_course_completion AS c"
-						 " ON c.course_key = e.context_key AND c.user_id = e.user_id",
-						 source);
+		append_join(&sql, "JOIN", source, "lms_course_completion", 'c', judge->is_path);
 	if (judge->facts & LC_GRADES)
-		appendStringInfo(&sql,
-						 " LEFT JOIN (SELECT course_key, user_id, assignment_type::text AS category,"
-						 " sum(earned::float8) AS earned, sum(possible::float8) AS possible,"
-						 " max(graded_at)::timestamptz AS graded_at"
-						 " FROM %s.lms_subsection_grade WHERE course_key %s"
-						 " GROUP BY course_key, user_id, assignment_type::text) AS g"
-						 " ON g.course_key = e.context_key AND g.user_id = e.user_id",
-						 source, judge->is_path ? "= ANY ($2)" : "= $1");
+		append_join(&sql, "LEFT JOIN", source, "lms_subsection_grade", 'g', judge->is_path);
 	appendStringInfo(&sql, " WHERE e.context_key %s AND e.is_active",
 					 judge->is_path ? "= ANY ($2)" : "= $1");
 	if (judge->is_path)
@@ -319,7 +324,7 @@ begin_result(FunctionCallInfo fcinfo, LcJudge *judge)
 static Datum
 retrieve(FunctionCallInfo fcinfo, int facts)
 {
-	LcJudge judge = { .facts = facts };
+	LcJudge judge = { .facts = facts, .sieve = lc_take_sieve(fcinfo->flinfo->fn_oid) };
 	LcProblems problems = { .collect = false };
 	LcOption options;
 	LcIdentity before;
