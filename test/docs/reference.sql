@@ -27,8 +27,8 @@ $$;
 
 -- Names of our own types stand without their schema, constants without their type.
 CREATE FUNCTION pg_temp.short(what text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-SELECT replace(replace(regexp_replace(what, '(''[^'']*''|NULL)::[a-z_.]+', '\1', 'g'),
-                       'learning_credentials.', ''), 'timestamp with time zone', 'timestamptz')
+SELECT regexp_replace(replace(replace(what, 'timestamp with time zone', 'timestamptz'), 'learning_credentials.', ''),
+                      '(''[^'']*''|NULL)::[a-z_.]+', '\1', 'g')
 $$;
 
 CREATE FUNCTION pg_temp.code(what text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -108,8 +108,12 @@ SELECT s.section, '', s.line, s.content
                (6, 2, 'Set in `postgresql.conf`, or by `ALTER SYSTEM`, `ALTER DATABASE`, `ALTER ROLE` or `SET`. '
                       || 'None needs a restart, and none needs `shared_preload_libraries`.'),
                (6, 3, ''),
-               (6, 4, '| setting | default | range | who sets it | meaning |'),
-               (6, 5, '|---|---|---|---|---|')) AS s (section, line, content);
+               (6, 4, 'A session knows them once it has loaded the library, by a call of any of the extension''s functions or by '
+                      || '`LOAD ''learning_credentials''`: before that, `ALTER SYSTEM` and `SHOW` do not recognise them, and '
+                      || '`ALTER DATABASE` and `ALTER ROLE` do not check them ([more](backup-and-upgrade.md#settings)).'),
+               (6, 5, ''),
+               (6, 6, '| setting | default | range | who sets it | meaning |'),
+               (6, 7, '|---|---|---|---|---|')) AS s (section, line, content);
 
 -- ------------------------------------------------------------ tables and views
 INSERT INTO page
