@@ -11,6 +11,7 @@ OBJS = \
 	src/context.o \
 	src/deadline.o \
 	src/definition.o \
+	src/due.o \
 	src/enqueue.o \
 	src/guard.o \
 	src/identity.o \

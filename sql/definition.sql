@@ -51,8 +51,12 @@ CREATE TABLE learning_credentials.credential_configuration (
     created timestamptz NOT NULL DEFAULT now(),
     modified timestamptz NOT NULL DEFAULT now(),
     UNIQUE (learning_context_key, credential_type_id),
-    CONSTRAINT ends_after_start CHECK (ends_at > starts_at));
+    CONSTRAINT ends_after_start CHECK (ends_at > starts_at),
+    CONSTRAINT next_run_within_bounds
+        CHECK (next_run_at IS NULL OR (enabled AND next_run_at >= starts_at AND next_run_at < ends_at)));
 CREATE INDEX ON learning_credentials.credential_configuration (credential_type_id);
+CREATE INDEX configuration_due ON learning_credentials.credential_configuration (next_run_at)
+    WHERE enabled AND suspension_reason IS NULL;
 COMMENT ON TABLE learning_credentials.credential_configuration IS
 'Where a credential type applies: one learning context, with its options and its schedule. One that has issued credentials cannot be deleted.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.id IS 'Its number, which issuing functions take.';
@@ -66,13 +70,14 @@ COMMENT ON COLUMN learning_credentials.credential_configuration.run_as IS
 COMMENT ON COLUMN learning_credentials.credential_configuration.enabled IS
 'Whether generate_all_credentials() and schedules include it.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.schedule IS
-'When it runs: five-field cron, @hourly to @yearly, "every INTERVAL" or "at TIMESTAMP".';
-COMMENT ON COLUMN learning_credentials.credential_configuration.time_zone IS 'The zone in which the schedule is read.';
+'When it runs: five-field cron, @hourly to @yearly, "every INTERVAL" or "at TIMESTAMP"; see docs/scheduling.md.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.time_zone IS 'The zone in which the schedule is read, by a name of pg_timezone_names.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.starts_at IS 'No scheduled run before this time; NULL: no bound.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.ends_at IS 'No scheduled run from this time on; NULL: no bound.';
-COMMENT ON COLUMN learning_credentials.credential_configuration.one_off IS 'Whether the schedule ends after one run.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.one_off IS 'Whether the schedule ends after one run. Changing the schedule, or enabling it again, arms it anew.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.last_run_at IS 'When the last run began.';
-COMMENT ON COLUMN learning_credentials.credential_configuration.next_run_at IS 'When the next scheduled run is due.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.next_run_at IS
+'When the next scheduled run is due; NULL: none is. Follows from now whenever schedule, time_zone, starts_at, ends_at, enabled or one_off changes, and moves on when the run is queued. Setting it to another time puts off or brings forward one run.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.suspension_reason IS
 'Why nothing is issued under it for the time being; set when its functions crashed the server again and again. Setting it to NULL lifts the suspension.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.created IS 'When the row was inserted.';
@@ -101,7 +106,7 @@ CREATE FUNCTION learning_credentials.check_configuration() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_check_configuration';
 COMMENT ON FUNCTION learning_credentials.check_configuration() IS
-'Trigger: run_as is a role that the writer may SET ROLE to; warns about options that do not fit.';
+'Trigger: run_as is a role that the writer may SET ROLE to, schedule and time_zone can be read; sets next_run_at; warns about options that do not fit.';
 
 CREATE TRIGGER check_configuration
     BEFORE INSERT OR UPDATE ON learning_credentials.credential_configuration

@@ -23,6 +23,7 @@
 #include "definition.h"
 #include "identity.h"
 #include "options.h"
+#include "schedule.h"
 #include "spi.h"
 #include "validate.h"
 
@@ -74,10 +75,9 @@ row_text(const Row *row, const char *column)
 }
 
 static void
-row_set(Row *row, const char *column, Datum value)
+row_set(Row *row, const char *column, Datum value, bool isnull)
 {
 	int number = SPI_fnumber(row->desc, column);
-	bool isnull = false;
 
 	row->new_row = heap_modify_tuple_by_cols(row->new_row, row->desc, 1, &number, &value, &isnull);
 }
@@ -171,14 +171,14 @@ lc_check_type(PG_FUNCTION_ARGS)
 	Datum options = row_value(&row, "custom_options", &isnull);
 
 	if (row.old_row != NULL)
-		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
 	if (lc_restoring() || retrieval_func == NULL || generation_func == NULL || isnull)
 		return PointerGetDatum(row.new_row);
 
 	retrieval_func = lc_callable_check(retrieval_func, LC_RETRIEVAL);
 	generation_func = lc_callable_check(generation_func, LC_GENERATION);
-	row_set(&row, "retrieval_func", CStringGetTextDatum(retrieval_func));
-	row_set(&row, "generation_func", CStringGetTextDatum(generation_func));
+	row_set(&row, "retrieval_func", CStringGetTextDatum(retrieval_func), false);
+	row_set(&row, "generation_func", CStringGetTextDatum(generation_func), false);
 
 	if (row_changes(&row, "retrieval_func") || row_changes(&row, "generation_func") ||
 		row_changes(&row, "custom_options"))
@@ -239,6 +239,51 @@ warn_about_options(int64 type_id, Datum options)
 	lc_spi_finish();
 }
 
+/* A timestamptz of the row, or "otherwise" where it is NULL. */
+static TimestampTz
+row_time(const Row *row, const char *column, TimestampTz otherwise)
+{
+	bool isnull;
+	Datum value = row_value(row, column, &isnull);
+
+	return isnull ? otherwise : DatumGetTimestampTz(value);
+}
+
+/*
+ * Sets next_run_at when the configuration is new, and when one of the columns changes that it follows
+ * from: that arms a one_off anew. The time comes after now, whatever was missed before.
+ */
+static void
+schedule_configuration(Row *row)
+{
+	static const char *const columns[] = { "schedule", "time_zone", "starts_at",
+										   "ends_at",  "enabled",	"one_off" };
+	LcSchedule schedule = {
+		.text = row_text(row, "schedule"),
+		.time_zone = row_text(row, "time_zone"),
+		.starts_at = row_time(row, "starts_at", DT_NOBEGIN),
+		.ends_at = row_time(row, "ends_at", DT_NOEND),
+		.created = row_time(row, "created", DT_NOBEGIN),
+	};
+	bool changes = row->old_row == NULL;
+	TimestampTz next = 0;
+	bool isnull;
+	bool enabled;
+	size_t i;
+
+	if (schedule.text == NULL || schedule.time_zone == NULL) /* the constraint speaks */
+		return;
+	if (row->old_row == NULL || row_changes(row, "schedule") || row_changes(row, "time_zone"))
+		lc_schedule_check(schedule.text, schedule.time_zone);
+	for (i = 0; i < lengthof(columns); i++)
+		changes = changes || row_changes(row, columns[i]);
+	if (!changes)
+		return;
+	enabled = DatumGetBool(row_value(row, "enabled", &isnull)) && !isnull;
+	isnull = !enabled || !lc_schedule_next(&schedule, GetCurrentTransactionStartTimestamp(), &next);
+	row_set(row, "next_run_at", TimestampTzGetDatum(next), isnull);
+}
+
 /* Trigger, BEFORE INSERT OR UPDATE of credential_configuration. */
 Datum
 lc_check_configuration(PG_FUNCTION_ARGS)
@@ -252,7 +297,7 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 	Datum options = row_value(&row, "custom_options", &no_options);
 
 	if (row.old_row != NULL)
-		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
 	if (run_as == NULL || key == NULL || no_type || no_options)
 		return PointerGetDatum(row.new_row);
 
@@ -265,6 +310,8 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 	if (!lc_restoring() &&
 		(row.old_row == NULL || row_changes(&row, "run_as") || row_changes(&row, "credential_type_id")))
 		lock_type(DatumGetInt64(type_id));
+	if (!lc_restoring())
+		schedule_configuration(&row);
 	if (!lc_restoring() &&
 		(row.old_row == NULL || row_changes(&row, "custom_options") ||
 		 row_changes(&row, "credential_type_id")))
