@@ -18,7 +18,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 BLOCK = re.compile(r"^```(?:json|sh)\n((?:(?!```).*\n)*)```\n(?:\n*```text\n(?:(?!```).*\n)*```\n)?\n*<!-- picture ([\w-]+): (\{.*\}) -->$", re.MULTILINE)
 HERE_DOCUMENT = re.compile(r"<<'JSON'\n(.*?)^JSON$", re.DOTALL | re.MULTILINE)
-KEYS = {"crop", "dpi", "grid", "guides", "name", "context", "date", "each", "columns", "colors"}
+KEYS = {"crop", "dpi", "grid", "guides", "name", "context", "date", "evidence", "each", "columns", "colors"}
 
 PAPER, GRID, LABEL, GUIDE, FRAME, CAPTION = "#ffffff", "#e3dac6", "#a08c62", "#b5462f", "#b0b0b0", "#5c5c66"
 GAP = 12
@@ -28,12 +28,13 @@ FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"
 
 def page(database, options, spec):
     """The page as an image, SPEC's dpi; an error of the server ends the program with its words."""
-    sql = """SELECT encode(learning_credentials.preview_pdf(o, :'name', :'context', :'date'), 'base64')
+    sql = """SELECT encode(learning_credentials.preview_pdf(o, :'name', :'context', :'date', :'evidence'), 'base64')
       FROM (SELECT CASE WHEN o ?| ARRAY['template', 'page'] THEN o ELSE o || '{"page": {}}' END AS o
               FROM (VALUES (:'options'::jsonb)) AS v (o)) AS w;"""
     command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
     values = {"options": json.dumps(options), "name": spec.get("name", "Ada Lovelace"),
-              "context": spec.get("context", "Introduction to Mathematics"), "date": spec.get("date", "2026-06-12")}
+              "context": spec.get("context", "Introduction to Mathematics"), "date": spec.get("date", "2026-06-12"),
+              "evidence": json.dumps(spec.get("evidence", {}))}
     for key, value in values.items():
         command += ["-v", f"{key}={value}"]
     answer = subprocess.run(command, input=sql, text=True, stdout=subprocess.PIPE)
