@@ -29,6 +29,8 @@ OBJS = \
 	src/uuid.o \
 	src/validate.o \
 	src/verification.o \
+	src/wakeup.o \
+	src/worker.o \
 	src/pdf/base14.o \
 	src/pdf/canvas.o \
 	src/pdf/cff.o \
@@ -71,6 +73,7 @@ SQL_PARTS = \
 	sql/run.sql \
 	sql/document.sql \
 	sql/issue.sql \
+	sql/worker.sql \
 	sql/verification.sql \
 	sql/access.sql
 

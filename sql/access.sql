@@ -78,6 +78,7 @@ privilege (level, privilege, object) AS (
            ('admin', 'INSERT, UPDATE, DELETE', 'TABLE learning_credentials.credential'),
            ('admin', 'SELECT', 'TABLE learning_credentials.access_grant'),
            ('admin', 'SELECT', 'TABLE learning_credentials.access_level'),
+           ('admin', 'EXECUTE', 'FUNCTION learning_credentials.start_worker()'),
            ('admin', 'EXECUTE', 'FUNCTION learning_credentials.grant_access(name, text)'),
            ('admin', 'EXECUTE', 'FUNCTION learning_credentials.revoke_access(name, text)'))
 SELECT i.level, p.privilege, p.object

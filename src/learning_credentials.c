@@ -1,8 +1,9 @@
 /*
  * learning_credentials.c
- *		Module load: magic and settings.
+ *		Module load: magic, settings, registration of the worker.
  *
- * Only reads and checks settings. Works without shared_preload_libraries.
+ * Only reads and checks settings. Works without shared_preload_libraries, where the worker is started
+ * by start_worker().
  */
 #include "postgres.h"
 
@@ -13,6 +14,8 @@
 
 #include "compat.h"
 #include "settings.h"
+#include "wakeup.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -33,6 +36,9 @@ int lc_retry_delay;
 int lc_retrieval_timeout;
 int lc_document_timeout;
 bool lc_notify;
+char *lc_databases;
+int lc_max_workers;
+int lc_worker_idle_time;
 
 void _PG_init(void);
 
@@ -109,5 +115,22 @@ _PG_init(void)
 		"Off for a transaction that is to be prepared: one that notifies cannot be.", &lc_notify, true,
 		PGC_USERSET, 0, NULL, NULL, NULL);
 
+	DefineCustomStringVariable(
+		"learning_credentials.databases", "Databases that the worker looks after, separated by commas.",
+		"Names are written as in SQL: one with capital letters or spaces in double "
+		"quotes. A name of which there is no database yet is no mistake.",
+		&lc_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, lc_check_databases, NULL, NULL);
+	DefineCustomIntVariable("learning_credentials.max_workers",
+							"Executors of the worker that work in one database at the same time.",
+							"Each takes one of max_worker_processes while it works.", &lc_max_workers, 2,
+							1, LC_MAX_WORKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"learning_credentials.worker_idle_time",
+		"Time that the worker stays connected to a database in which there is nothing to do.",
+		"DROP DATABASE and the like wait for up to 5 seconds until everybody has left.",
+		&lc_worker_idle_time, 1000, 0, 60000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved("learning_credentials");
+
+	lc_worker_register();
 }

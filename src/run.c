@@ -27,6 +27,7 @@
 #include "issue.h"
 #include "settings.h"
 #include "spi.h"
+#include "wakeup.h"
 
 PG_FUNCTION_INFO_V1(lc_generate_credentials);
 PG_FUNCTION_INFO_V1(lc_generate_all_credentials);
@@ -388,5 +389,6 @@ lc_request_run(PG_FUNCTION_ARGS)
 	id = DatumGetInt64(lc_spi_value(0, 1, &isnull));
 	lc_spi_finish();
 	lc_act_as_before(&before);
+	lc_wake_worker_at_commit();
 	PG_RETURN_INT64(id);
 }

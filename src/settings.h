@@ -24,4 +24,9 @@ extern int lc_retrieval_timeout; /* ms; 0: none */
 extern int lc_document_timeout;	 /* ms; 0: none */
 extern bool lc_notify;
 
+/* The worker's. */
+extern char *lc_databases; /* comma-separated names */
+extern int lc_max_workers;
+extern int lc_worker_idle_time; /* milliseconds */
+
 #endif /* LC_SETTINGS_H */
