@@ -26,6 +26,7 @@
 #include "schedule.h"
 #include "spi.h"
 #include "validate.h"
+#include "wakeup.h"
 
 PG_FUNCTION_INFO_V1(lc_check_type);
 PG_FUNCTION_INFO_V1(lc_check_configuration);
@@ -284,6 +285,19 @@ schedule_configuration(Row *row)
 	row_set(row, "next_run_at", TimestampTzGetDatum(next), isnull);
 }
 
+/* The worker is to look when the next run is due, and at what waited while nothing was issued. */
+static void
+expect_worker(const Row *row)
+{
+	bool isnull;
+	Datum next = row_value(row, "next_run_at", &isnull);
+
+	if (!isnull && (row->old_row == NULL || row_changes(row, "next_run_at")))
+		lc_expect_worker_at_commit(DatumGetTimestampTz(next));
+	if (row_changes(row, "suspension_reason"))
+		lc_wake_worker_at_commit();
+}
+
 /* Trigger, BEFORE INSERT OR UPDATE of credential_configuration. */
 Datum
 lc_check_configuration(PG_FUNCTION_ARGS)
@@ -312,6 +326,7 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 		lock_type(DatumGetInt64(type_id));
 	if (!lc_restoring())
 		schedule_configuration(&row);
+	expect_worker(&row);
 	if (!lc_restoring() &&
 		(row.old_row == NULL || row_changes(&row, "custom_options") ||
 		 row_changes(&row, "credential_type_id")))

@@ -17,6 +17,7 @@
 #include "identity.h"
 #include "schedule.h"
 #include "spi.h"
+#include "wakeup.h"
 
 PG_FUNCTION_INFO_V1(lc_queue_due_runs);
 
@@ -187,6 +188,11 @@ lc_next_due(TimestampTz *when)
 Datum
 lc_queue_due_runs(PG_FUNCTION_ARGS)
 {
+	uint64 queued;
+
 	lc_refuse_stranger("queue runs");
-	PG_RETURN_INT64((int64) lc_queue_due());
+	queued = lc_queue_due();
+	if (queued > 0)
+		lc_wake_worker_at_commit();
+	PG_RETURN_INT64((int64) queued);
 }

@@ -36,6 +36,7 @@
 #include "issue.h"
 #include "settings.h"
 #include "spi.h"
+#include "wakeup.h"
 
 /* A batch ends after this long, or when it holds this much. */
 #define BATCH_MILLISECONDS 1000
@@ -374,6 +375,7 @@ store_errors(const Batch *batch)
 	bool *unknown = palloc(sizeof(bool) * batch->count);
 	Datum values[5];
 	char nulls[] = "     ";
+	TimestampTz first = DT_NOEND;
 	int count = 0;
 	int i;
 
@@ -389,6 +391,8 @@ store_errors(const Batch *batch)
 		messages[count] = CStringGetTextDatum(item->error);
 		retries[count] = TimestampTzGetDatum(retry);
 		never[count] = retry == 0;
+		if (retry != 0)
+			first = Min(first, retry);
 		unknown[count] = item->name == NULL;
 		names[count] = unknown[count] ? (Datum) 0 : CStringGetTextDatum(item->name);
 		count++;
@@ -404,6 +408,7 @@ store_errors(const Batch *batch)
 	else
 		nulls[4] = 'n';
 	lc_spi_execute(&update, values, nulls, SPI_OK_UPDATE);
+	lc_expect_worker_at_commit(first);
 }
 
 /* Locks the next credentials of a run, or one credential, and takes them into the batch. */

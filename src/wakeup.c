@@ -177,7 +177,8 @@ lc_expect_worker_at_commit(TimestampTz due)
 	static bool registered = false;
 	int level = GetCurrentTransactionNestLevel();
 
-	if (lc_databases[0] == '\0' || !lc_database_listed(get_database_name(MyDatabaseId)))
+	if (TIMESTAMP_NOT_FINITE(due) || lc_databases[0] == '\0' ||
+		!lc_database_listed(get_database_name(MyDatabaseId)))
 		return;
 	(void) lc_worker_state(); /* here, where an error does no harm */
 	if (!registered)
