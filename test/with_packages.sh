@@ -17,9 +17,9 @@ packages=(gcc libc6-dev make pkg-config
     libipc-run-perl mupdf-tools poppler-utils qpdf zbar-tools
     fonts-dejavu-core fonts-ebgaramond fonts-ebgaramond-extra fonts-noto-core)
 
-# What only one stage needs: more fonts, and the program that texts are compared with; the reference of the
+# What only one stage needs: more fonts, the programs that texts and schedules are compared with; the reference of the
 # bench; the compiler that has libFuzzer.
-declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin"
+declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin python3-croniter python3-tz"
     [demo]="fonts-noto-cjk" [bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
     python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev"
     [memcheck]="valgrind" [pictures]="fonts-inter-variable fonts-noto-cjk fonts-urw-base35 python3-pil")
