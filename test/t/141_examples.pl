@@ -3,7 +3,7 @@ use strict;
 use warnings;
 
 use Cwd qw(getcwd);
-use File::Path qw(make_path);
+use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -166,6 +166,22 @@ my %shown = map { $_ => 1 } $text =~ /^!\[[^\]\n]+\]\((?:docs\/)?images\/([\w-]+
 cmp_ok(scalar keys %files, '>', 0, 'there are pictures');
 is_deeply(\%files, \%asked, 'docs/images/ holds what the pages ask for');
 is_deeply(\%files, \%shown, 'docs/images/ holds what the pages show');
+
+# Every option of a document has an example, and its keys an example each.
+my ($help) = PostgreSQL::Test::Utils::slurp_file('docs/reference.md') =~ /^### generate_pdf\n(.*?)^### /ms;
+my %options = map { $_ => 1 } $help =~ /^ *- `(\w+)`:/mg;
+my %example;
+sub note_keys
+{
+	my ($value) = @_;
+
+	note_keys($_) for ref $value eq 'HASH' ? values %$value : ref $value eq 'ARRAY' ? @$value : ();
+	@example{ keys %$value } = () if ref $value eq 'HASH';
+	return;
+}
+note_keys(decode_json($_->{text})) for grep { $_->{language} eq 'json' && $_->{run} } blocks('designing-a-certificate');
+cmp_ok(scalar keys %options, '>', 20, 'the reference lists options of generate_pdf');
+is_deeply([ grep { !exists $example{$_} } sort keys %options ], [], 'designing-a-certificate.md has an example of each');
 
 $node->stop;
 done_testing();
