@@ -13,6 +13,7 @@ OBJS = \
 	src/definition.o \
 	src/due.o \
 	src/enqueue.o \
+	src/executor.o \
 	src/guard.o \
 	src/identity.o \
 	src/issue.o \
@@ -25,7 +26,9 @@ OBJS = \
 	src/run.o \
 	src/schedule.o \
 	src/schedule_text.o \
+	src/slot.o \
 	src/spi.o \
+	src/step.o \
 	src/uuid.o \
 	src/validate.o \
 	src/verification.o \

@@ -65,6 +65,7 @@ privilege (level, privilege, object) AS (
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.invalidate_credential(uuid, text)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.reissue_credential(uuid, text)'),
            ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.request_run(bigint)'),
+           ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.cancel_run(bigint)'),
            ('issuer', 'EXECUTE', 'PROCEDURE learning_credentials.generate_credentials(bigint)'),
            ('issuer', 'EXECUTE', 'PROCEDURE learning_credentials.generate_all_credentials()'),
 

@@ -42,13 +42,20 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_request_run';
 COMMENT ON FUNCTION learning_credentials.request_run(bigint) IS
-'Queues a run of a configuration and returns its id in table run; a run that is queued already is returned instead. generate_credentials(), generate_all_credentials() or the worker carries it out.';
+'Queues a run of a configuration and returns its id in table run; a run that is queued already is returned instead. The worker, generate_credentials() or generate_all_credentials() carries it out; while another run of the configuration is running, after that.';
+
+CREATE FUNCTION learning_credentials.cancel_run(run_id bigint)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'lc_cancel_run';
+COMMENT ON FUNCTION learning_credentials.cancel_run(bigint) IS
+'Cancels a run that is queued or running. What it has queued ends in error with the reason "cancelled" and is not retried by itself; documents that are being made are finished. Error 55000 for a run that has ended.';
 
 CREATE PROCEDURE learning_credentials.generate_credentials(configuration_id bigint)
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_generate_credentials';
 COMMENT ON PROCEDURE learning_credentials.generate_credentials(bigint) IS
-'A run here and now: retrieves who is eligible, issues to everyone new (whoever had a credential that was invalidated is not new), retries what is due, finishes what an earlier run left. Commits after each batch, so it cannot be called inside a transaction block (2D000).';
+'A run here and now: retrieves who is eligible, issues to everyone new (whoever had a credential that was invalidated is not new), retries what is due, finishes what an earlier run left. While another session runs the same configuration it helps, and its own run follows. Commits after each batch, so it cannot be called inside a transaction block (2D000). Errors: what kept retrieval from being done; 55000 the configuration is suspended; 57014 the run was cancelled.';
 
 CREATE PROCEDURE learning_credentials.generate_all_credentials()
 LANGUAGE C

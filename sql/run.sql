@@ -22,9 +22,9 @@ CREATE TABLE learning_credentials.run (
     CONSTRAINT started_unless_queued CHECK (status = 'queued' OR started IS NOT NULL OR status = 'cancelled'),
     CONSTRAINT finished_with_status CHECK ((status IN ('finished', 'failed', 'cancelled')) = (finished IS NOT NULL)));
 CREATE UNIQUE INDEX run_queued ON learning_credentials.run (configuration_id) WHERE status = 'queued';
-CREATE INDEX run_running ON learning_credentials.run (configuration_id) WHERE status = 'running';
+CREATE UNIQUE INDEX run_running ON learning_credentials.run (configuration_id) WHERE status = 'running';
 COMMENT ON TABLE learning_credentials.run IS
-'A pass over one configuration: retrieve, then generate for everyone new. At most one is queued per configuration.';
+'A pass over one configuration: retrieve, then generate for everyone new. At most one is queued and at most one is running per configuration.';
 COMMENT ON COLUMN learning_credentials.run.id IS 'Its number.';
 COMMENT ON COLUMN learning_credentials.run.configuration_id IS 'What it is a run of.';
 COMMENT ON COLUMN learning_credentials.run.requested_by IS 'The role that asked for it.';

@@ -340,7 +340,8 @@ lc_configuration_load(int64 id)
 	static LcStatement select = {
 		.sql =
 			"SELECT c.learning_context_key, c.run_as, t.name, t.retrieval_func, t.generation_func,"
-			"       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options)"
+			"       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options),"
+			"       c.suspension_reason"
 			"  FROM learning_credentials.credential_configuration c"
 			"  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id"
 			" WHERE c.id = $1",
@@ -368,6 +369,7 @@ lc_configuration_load(int64 id)
 	configuration->generation_func = lc_spi_text(0, 5);
 	configuration->media_type = lc_spi_text(0, 6);
 	configuration->options = DatumGetJsonbPCopy(lc_spi_value(0, 7, &isnull));
+	configuration->suspension_reason = lc_spi_text(0, 8);
 	configuration->source = pstrdup(DEFAULT_SOURCE);
 	if (getKeyJsonValueFromContainer(&configuration->options->root, "source", strlen("source"),
 									 &source) != NULL)
@@ -380,6 +382,18 @@ lc_configuration_load(int64 id)
 	}
 	MemoryContextSwitchTo(old);
 	lc_spi_finish();
+	return configuration;
+}
+
+LcConfiguration *
+lc_configuration_require_active(LcConfiguration *configuration)
+{
+	if (configuration->suspension_reason != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential configuration " INT64_FORMAT " is suspended", configuration->id),
+				 errdetail_internal("%s", configuration->suspension_reason),
+				 errhint("Setting its suspension_reason to NULL lifts the suspension.")));
 	return configuration;
 }
 

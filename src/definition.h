@@ -19,6 +19,7 @@ typedef struct LcConfiguration
 	char *media_type;
 	Jsonb *options; /* the type's, with the configuration's laid over them */
 	char *source;	/* schema of the LMS facts */
+	char *suspension_reason; /* NULL: it is not suspended */
 } LcConfiguration;
 
 /*
@@ -26,6 +27,9 @@ typedef struct LcConfiguration
  * the current user's rights, which are the owner's wherever it is called.
  */
 extern LcConfiguration *lc_configuration_load(int64 id);
+
+/* Error 55000, with the reason, for one that is suspended. Returns it. */
+extern LcConfiguration *lc_configuration_require_active(LcConfiguration *configuration);
 
 /* The role that a configuration runs as; error 42501 when it does not exist (any more). */
 extern Oid lc_configuration_role(const LcConfiguration *configuration);

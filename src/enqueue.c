@@ -186,25 +186,6 @@ receive(const LcEligibility *rows, int count, void *argument)
 		lc_begin(enqueue->configuration, user_ids, evidence, count, enqueue->run_id, NULL, NULL, NULL);
 }
 
-/*
- * Until the retrieval's transaction ends nobody else retrieves for the configuration, which would
- * queue the same users in another order and deadlock, and nobody ends the run as one with nothing
- * left to do.
- */
-static void
-lock_run(int64 run_id)
-{
-	static LcStatement lock = {
-		.sql = "SELECT FROM learning_credentials.credential_configuration c"
-			   "  JOIN learning_credentials.run r ON r.configuration_id = c.id"
-			   " WHERE r.id = $1 FOR NO KEY UPDATE",
-		.types = { INT8OID },
-	};
-	Datum values[] = { Int64GetDatum(run_id) };
-
-	lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT);
-}
-
 /* Runs in a subtransaction: what cannot be retrieved queues nothing. */
 static void
 retrieve_and_enqueue(void *argument)
@@ -227,7 +208,6 @@ lc_enqueue(int64 configuration_id, int64 run_id, LcEnqueued *found)
 	enqueue.sieve.wants = is_wanted;
 	enqueue.sieve.argument = &enqueue;
 	enqueue.context = AllocSetContextCreate(CurrentMemoryContext, "known users", ALLOCSET_DEFAULT_SIZES);
-	lock_run(run_id);
 	error = lc_attempt(retrieve_and_enqueue, &enqueue);
 	if (error == NULL)
 	{

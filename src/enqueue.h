@@ -15,8 +15,8 @@ typedef struct LcEnqueued
 
 /*
  * Calls the configuration's retrieval function and queues for the run whoever is eligible and new.
- * Called with the owner's identity, inside a SPI connection. Locks the configuration and the run until
- * the transaction ends. Returns NULL; or else why there was no retrieval, palloc'd, with nothing queued
+ * Called with the owner's identity, inside a SPI connection. The caller has seen to it
+ * that nobody else retrieves for the configuration. Returns NULL; or else why there was no retrieval, palloc'd, with nothing queued
  * and nothing found. A cancel or a shutdown is raised.
  */
 extern ErrorData *lc_enqueue(int64 configuration_id, int64 run_id, LcEnqueued *found);

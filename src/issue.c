@@ -34,6 +34,7 @@
 #include "context.h"
 #include "identity.h"
 #include "issue.h"
+#include "lifecycle.h"
 #include "settings.h"
 #include "spi.h"
 #include "wakeup.h"
@@ -91,20 +92,22 @@ array_of(Datum *values, const bool *nulls, int count, Oid type)
 
 /* ---------------------------------------------------------------- a batch */
 
-/* Takes the claimed rows out of SPI_tuptable. */
+/* Takes the rows that wait out of SPI_tuptable. */
 static void
 take_items(Batch *batch, uint64 count)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
 	uint64 i;
 
-	batch->items = palloc0(sizeof(Claimed) * count);
-	batch->count = (int) count;
+	batch->items = palloc0(sizeof(Claimed) * Max(count, 1));
 	for (i = 0; i < count; i++)
 	{
-		Claimed *item = &batch->items[i];
+		Claimed *item = &batch->items[batch->count];
 		bool isnull;
 
+		if (lc_status_of(lc_spi_value(i, 6, &isnull)) != LC_GENERATING)
+			continue;
+		batch->count++;
 		item->row = PointerGetDatum(DatumGetHeapTupleHeaderCopy(lc_spi_value(i, 1, &isnull)));
 		item->uuid = palloc(sizeof(pg_uuid_t));
 		*item->uuid = *DatumGetUUIDP(lc_spi_value(i, 2, &isnull));
@@ -411,47 +414,90 @@ store_errors(const Batch *batch)
 	lc_expect_worker_at_commit(first);
 }
 
-/* Locks the next credentials of a run, or one credential, and takes them into the batch. */
+/* Locks those of the credentials that wait and that nobody else holds, and takes them into the batch. */
 static void
-claim(Batch *batch, int64 run_id, const pg_uuid_t *after, int limit)
+take(Batch *batch, const pg_uuid_t *uuids, int count)
 {
-#define CLAIMED                                             \
-	"SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes" \
-	"  FROM learning_credentials.credential c"
-	static LcStatement of_run = {
-		.sql = CLAIMED " WHERE c.run_id = $1 AND c.uuid > $2 AND c.status = 'generating'"
-					   " ORDER BY c.run_id, c.uuid LIMIT $3 FOR NO KEY UPDATE OF c SKIP LOCKED",
-		.types = { INT8OID, UUIDOID, INT4OID },
-		.custom = true,
+	/* no condition on the status: the queue's index would look cheap, and be read whole */
+	static LcStatement lock = {
+		.sql = "SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes, c.status"
+			   "  FROM learning_credentials.credential c"
+			   " WHERE c.uuid = ANY ($1) ORDER BY c.uuid FOR NO KEY UPDATE SKIP LOCKED",
+		.types = { UUIDARRAYOID },
 	};
-	static LcStatement one = {
-		/* no condition on the status: the queue's index would look cheap, and be read whole */
-		.sql = CLAIMED " WHERE c.uuid = $1 FOR NO KEY UPDATE OF c",
-		.types = { UUIDOID },
-	};
-	Datum values[3];
-	uint64 count;
+	Datum *members = palloc(sizeof(Datum) * count);
+	Datum values[1];
+	int i;
 
-	if (run_id != 0)
-	{
-		values[0] = Int64GetDatum(run_id);
-		values[1] = UUIDPGetDatum(after);
-		values[2] = Int32GetDatum(limit);
-		count = lc_spi_execute(&of_run, values, NULL, SPI_OK_SELECT);
-	}
-	else
-	{
-		values[0] = UUIDPGetDatum(after);
-		count = lc_spi_execute(&one, values, NULL, SPI_OK_SELECT);
-	}
-	take_items(batch, count);
+	for (i = 0; i < count; i++)
+		members[i] = UUIDPGetDatum(&uuids[i]);
+	values[0] = array_of(members, NULL, count, UUIDOID);
+	take_items(batch, lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT));
 	SPI_freetuptable(SPI_tuptable);
 	hold_superseded(batch);
 }
 
+int
+lc_claim(int64 run_id, const pg_uuid_t *after, Datum taken, int limit, pg_uuid_t *uuids)
+{
+	/*
+	 * The bounds are those of the queue's index and no equality: one would leave an order by uuid alone,
+	 * which the primary key has too, and that would be read from the table's beginning.
+	 */
+	static LcStatement select = {
+		.sql = "SELECT c.uuid FROM learning_credentials.credential c"
+			   " WHERE (c.run_id, c.uuid) > ($1, $2) AND c.run_id <= $1 AND c.status = 'generating'"
+			   "   AND c.uuid <> ALL ($3)"
+			   " ORDER BY c.run_id, c.uuid LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED",
+		.types = { INT8OID, UUIDOID, UUIDARRAYOID, INT4OID },
+		.custom = true,
+	};
+	Datum values[] = { Int64GetDatum(run_id), UUIDPGetDatum(after), taken, Int32GetDatum(limit) };
+	int count = (int) lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		bool isnull;
+
+		uuids[i] = *DatumGetUUIDP(lc_spi_value(i, 1, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return count;
+}
+
+void
+lc_fail(const pg_uuid_t *uuid, const char *message, bool again)
+{
+	static LcStatement lock = {
+		.sql = "SELECT attempts FROM learning_credentials.credential"
+			   " WHERE uuid = $1 AND status = 'generating' FOR NO KEY UPDATE",
+		.types = { UUIDOID },
+	};
+	static LcStatement update = {
+		.sql = "UPDATE learning_credentials.credential"
+			   "   SET status = 'error', attempts = attempts + 1, error_message = $2, retry_at = $3"
+			   " WHERE uuid = $1",
+		.types = { UUIDOID, TEXTOID, TIMESTAMPTZOID },
+	};
+	Datum values[] = { UUIDPGetDatum(uuid), CStringGetTextDatum(message), 0 };
+	char nulls[] = { ' ', ' ', ' ' };
+	TimestampTz retry_at = 0;
+	bool isnull;
+
+	if (lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT) == 0)
+		return;
+	if (again)
+		retry_at = retry_time(DatumGetInt32(lc_spi_value(0, 1, &isnull)) + 1);
+	values[2] = TimestampTzGetDatum(retry_at);
+	if (retry_at == 0)
+		nulls[2] = 'n';
+	lc_spi_execute(&update, values, nulls, SPI_OK_UPDATE);
+}
+
 bool
-lc_issue(const LcConfiguration *configuration, int64 run_id, const pg_uuid_t *after, int limit,
-		 bool to_errors, LcIssued *result)
+lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count, bool to_errors,
+		 LcIssued *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Batch batch = { .configuration = configuration };
@@ -463,7 +509,7 @@ lc_issue(const LcConfiguration *configuration, int64 run_id, const pg_uuid_t *af
 	batch.issue_date = GetCurrentTransactionStartTimestamp();
 	MemoryContextSwitchTo(batch.context);
 
-	claim(&batch, run_id, after, limit);
+	take(&batch, uuids, count);
 	if (batch.count > 0)
 	{
 		ErrorData *error = NULL;

@@ -19,19 +19,26 @@ typedef struct LcIssued
 } LcIssued;
 
 /*
- * Claims credentials in status "generating" and tries to make their documents: at most "limit" of
- * run "run_id" behind "after", in the order of their uuids, that nobody else holds; or, with run_id
- * 0, the one credential "after", which the caller has locked in that status, after what it replaces.
- * Stops early when the batch has taken a second or holds many bytes; what was not tried waits, and
- * so does a replacement of what another session holds. The others end available, or in error with
- * the reason.
+ * Makes the documents of those of the credentials that are in status "generating" and that nobody else
+ * holds, in the order of their uuids. Stops early when that has taken a second or has made many
+ * bytes; what was not tried waits, and so does a replacement of what another session holds. The
+ * others end available, or in error with the reason.
  *
  * Called with the owner's identity, inside a SPI connection. "to_errors": what fails for all of
  * them (the function is gone, the source cannot be read) ends in error too, instead of being raised.
- * Returns false when there was nothing to claim.
+ * Returns false when there was nothing to do.
  */
-extern bool lc_issue(const LcConfiguration *configuration, int64 run_id, const pg_uuid_t *after,
-					 int limit, bool to_errors, LcIssued *result);
+extern bool lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count,
+					 bool to_errors, LcIssued *result);
+
+/*
+ * Finds the next credentials of a run behind "after" that are neither locked nor in "taken" (uuid[]),
+ * at most "limit" of them, in the order of their uuids, and locks them. Returns how many.
+ */
+extern int lc_claim(int64 run_id, const pg_uuid_t *after, Datum taken, int limit, pg_uuid_t *uuids);
+
+/* Ends an attempt at a credential in status "generating" in error; "again": it is retried in time. */
+extern void lc_fail(const pg_uuid_t *uuid, const char *message, bool again);
 
 /*
  * Begins credentials: a row in status "generating" and its first event for each user, except those

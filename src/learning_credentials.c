@@ -39,6 +39,7 @@ bool lc_notify;
 char *lc_databases;
 int lc_max_workers;
 int lc_worker_idle_time;
+int lc_keep_runs;
 
 void _PG_init(void);
 
@@ -103,6 +104,10 @@ _PG_init(void)
 				   &lc_retrieval_timeout, 10 * 60 * 1000);
 	define_timeout("learning_credentials.document_timeout",
 				   "Longest time that making one document may take.", &lc_document_timeout, 60 * 1000);
+	DefineCustomIntVariable("learning_credentials.keep_runs",
+							"How long the account of a run is kept after it ended; 0: for ever.", NULL,
+							&lc_keep_runs, 365 * 24 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL,
+							NULL, NULL);
 	DefineCustomIntVariable(
 		"learning_credentials.documents_per_key",
 		"Documents of a session that share one encryption key.",

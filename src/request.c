@@ -103,7 +103,7 @@ issue_now(const LcConfiguration *configuration, const pg_uuid_t *uuid)
 {
 	LcIssued issued;
 
-	if (!lc_issue(configuration, 0, uuid, 1, false, &issued))
+	if (!lc_issue(configuration, uuid, 1, false, &issued))
 		return LC_GENERATING;
 	if (issued.failed > 0)
 	{
@@ -301,7 +301,7 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 	lc_refuse_stranger("issue a credential");
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	configuration = lc_configuration_load(configuration_id);
+	configuration = lc_configuration_require_active(lc_configuration_load(configuration_id));
 
 	/* Somebody else may begin, finish or remove the credential between two statements. */
 	for (;;)
@@ -356,7 +356,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	lc_spi_connect(false);
 	lock_superseded(uuid);
 	lock_credential(uuid, &found);
-	configuration = lc_configuration_load(found.configuration_id);
+	configuration = lc_configuration_require_active(lc_configuration_load(found.configuration_id));
 	begin_again(configuration, &found);
 	(void) issue_now(configuration, uuid);
 	lc_spi_execute(&status, values, NULL, SPI_OK_SELECT);
@@ -426,7 +426,7 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("credential \"%s\" is not available and cannot be reissued",
 						DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid))))));
-	configuration = lc_configuration_load(found.configuration_id);
+	configuration = lc_configuration_require_active(lc_configuration_load(found.configuration_id));
 	if (!lock_replacement(uuid, &replacement))
 	{
 		Datum evidence = evidence_for(configuration, found.user_id, found.evidence);

@@ -23,6 +23,7 @@ extern int lc_retry_delay;		 /* seconds */
 extern int lc_retrieval_timeout; /* ms; 0: none */
 extern int lc_document_timeout;	 /* ms; 0: none */
 extern bool lc_notify;
+extern int lc_keep_runs; /* minutes; 0: for ever */
 
 /* The worker's. */
 extern char *lc_databases; /* comma-separated names */
