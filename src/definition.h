@@ -17,8 +17,8 @@ typedef struct LcConfiguration
 	char *retrieval_func;  /* schema-qualified and quoted */
 	char *generation_func; /* the same */
 	char *media_type;
-	Jsonb *options; /* the type's, with the configuration's laid over them */
-	char *source;	/* schema of the LMS facts */
+	Jsonb *options;			 /* the type's, with the configuration's laid over them */
+	char *source;			 /* schema of the LMS facts */
 	char *suspension_reason; /* NULL: it is not suspended */
 } LcConfiguration;
 

@@ -476,10 +476,15 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	SPI_commit();
 }
 
-/* Waits for what other backends have in hand. */
+/* Waits for what other backends have in hand, and a little longer each time that it is in vain. */
 static void
-wait_for_others(int *milliseconds)
+wait_for_others(Executor *executor, int *milliseconds)
 {
+	LcStepState step;
+
+	begin(executor, &step);
+	lc_run_wait(executor->only);
+	lc_step_commit(&step);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, *milliseconds,
 					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
@@ -551,12 +556,12 @@ call_run(Executor *executor, int64 configuration_id)
 	lc_step_commit(&step);
 	while (failure == NULL)
 	{
+		bool worked;
 		char *status;
 		char *why;
 
 		CHECK_FOR_INTERRUPTS();
-		if (work(executor))
-			milliseconds = SHORTEST_WAIT_MILLISECONDS;
+		worked = work(executor);
 		begin(executor, &step);
 		status = lc_run_status(request_of.run_id, &why);
 		error = lc_attempt(require_active, &request_of);
@@ -569,8 +574,10 @@ call_run(Executor *executor, int64 configuration_id)
 		if (error != NULL)
 			failure = keep_failure(executor, 0, error);
 		lc_step_commit(&step);
-		if (failure == NULL)
-			wait_for_others(&milliseconds);
+		if (worked)
+			milliseconds = SHORTEST_WAIT_MILLISECONDS;
+		else if (failure == NULL)
+			wait_for_others(executor, &milliseconds);
 	}
 	return failure;
 }

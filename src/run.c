@@ -113,17 +113,18 @@ LcRun *
 lc_runs_open(int64 configuration_id, int *count)
 {
 	static LcStatement select = {
-		.sql = "SELECT r.id, r.configuration_id, r.status = 'queued', r.retrieved IS NOT NULL,"
-			   "       r.trigger = 'retry'"
-			   "  FROM learning_credentials.run r"
-			   "  JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id"
-			   " WHERE (r.status = 'running'"
-			   "        OR (r.status = 'queued'"
-			   "            AND NOT EXISTS (SELECT FROM learning_credentials.run o"
-			   "                             WHERE o.configuration_id = r.configuration_id"
-			   "                               AND o.status = 'running')))"
-			   "   AND d.suspension_reason IS NULL AND $1 IN (0, r.configuration_id)"
-			   " ORDER BY (SELECT count(*) FROM learning_credentials.executor e WHERE e.run_id = r.id), r.id",
+		.sql =
+			"SELECT r.id, r.configuration_id, r.status = 'queued', r.retrieved IS NOT NULL,"
+			"       r.trigger = 'retry'"
+			"  FROM learning_credentials.run r"
+			"  JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id"
+			" WHERE (r.status = 'running'"
+			"        OR (r.status = 'queued'"
+			"            AND NOT EXISTS (SELECT FROM learning_credentials.run o"
+			"                             WHERE o.configuration_id = r.configuration_id"
+			"                               AND o.status = 'running')))"
+			"   AND d.suspension_reason IS NULL AND $1 IN (0, r.configuration_id)"
+			" ORDER BY (SELECT count(*) FROM learning_credentials.executor e WHERE e.run_id = r.id), r.id",
 		.types = { INT8OID },
 		.custom = true,
 	};
@@ -151,10 +152,11 @@ lc_run_start(LcRun *run)
 {
 	/* A running one that this does not see would stand in the way of the queued one's insertion, too. */
 	static LcStatement start = {
-		.sql = "UPDATE learning_credentials.run r SET status = 'running', started = clock_timestamp()"
-			   " WHERE id = $1 AND status = 'queued'"
-			   "   AND NOT EXISTS (SELECT FROM learning_credentials.run o"
-			   "                    WHERE o.configuration_id = r.configuration_id AND o.status = 'running')",
+		.sql =
+			"UPDATE learning_credentials.run r SET status = 'running', started = clock_timestamp()"
+			" WHERE id = $1 AND status = 'queued'"
+			"   AND NOT EXISTS (SELECT FROM learning_credentials.run o"
+			"                    WHERE o.configuration_id = r.configuration_id AND o.status = 'running')",
 		.types = { INT8OID },
 	};
 	static LcStatement mark = {
@@ -239,7 +241,7 @@ lc_run_unretrieved(int64 run_id)
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
 
-	return lc_lock_retrieval(run_id) && lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
+	return lc_lock_retrieval(run_id, false) && lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
 }
 
 ErrorData *
@@ -254,7 +256,8 @@ lc_run_retrieve(const LcRun *run, bool *done)
 	LcEnqueued found = { 0 };
 	ErrorData *error = NULL;
 
-	*done = lc_lock_retrieval(run->id) && lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
+	*done = lc_lock_retrieval(run->id, false) &&
+		lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
 	if (!*done)
 		return NULL;
 	if (run->retry)
@@ -290,6 +293,32 @@ lc_run_end(int64 run_id)
 	return ended;
 }
 
+void
+lc_run_wait(int64 configuration_id)
+{
+	static LcStatement running = {
+		.sql = "SELECT id, retrieved IS NULL FROM learning_credentials.run"
+			   " WHERE configuration_id = $1 AND status = 'running'",
+		.types = { INT8OID },
+	};
+	static LcStatement lock = {
+		.sql = "SELECT FROM learning_credentials.credential"
+			   " WHERE run_id = $1 AND status = 'generating' LIMIT 1 FOR NO KEY UPDATE",
+		.types = { INT8OID },
+		.custom = true,
+	};
+	Datum values[] = { Int64GetDatum(configuration_id) };
+	bool isnull;
+
+	if (lc_spi_execute(&running, values, NULL, SPI_OK_SELECT) == 0)
+		return;
+	values[0] = lc_spi_value(0, 1, &isnull);
+	if (DatumGetBool(lc_spi_value(0, 2, &isnull)))
+		(void) lc_lock_retrieval(DatumGetInt64(values[0]), true);
+	else
+		lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT);
+}
+
 char *
 lc_run_status(int64 run_id, char **error)
 {
@@ -301,7 +330,8 @@ lc_run_status(int64 run_id, char **error)
 
 	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("run " INT64_FORMAT " does not exist", run_id)));
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("run " INT64_FORMAT " does not exist", run_id)));
 	*error = lc_spi_text(0, 2);
 	return lc_spi_text(0, 1);
 }

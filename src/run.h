@@ -52,6 +52,12 @@ extern ErrorData *lc_run_retrieve(const LcRun *run, bool *done);
  */
 extern bool lc_run_end(int64 run_id);
 
+/*
+ * Waits until another session is done with the retrieval or with the batch of the configuration's running
+ * run that it has in hand; not for what it takes up next.
+ */
+extern void lc_run_wait(int64 configuration_id);
+
 /* Ends a run that is running as failed; otherwise does nothing. */
 extern void lc_run_fail(int64 run_id, const char *error);
 

@@ -61,12 +61,12 @@ try_lock(const LOCKTAG *tag, bool session)
 }
 
 bool
-lc_lock_retrieval(int64 run_id)
+lc_lock_retrieval(int64 run_id, bool wait)
 {
 	LOCKTAG tag;
 
 	make_tag(&tag, "run", (uint32) run_id);
-	return try_lock(&tag, false);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 /* Takes part in the lock that everyone holds who makes documents. */
@@ -114,9 +114,10 @@ static void
 make_epoch(void)
 {
 	static LcStatement insert = {
-		.sql = "INSERT INTO learning_credentials.crash_epoch (epoch)"
-			   " SELECT gen_random_uuid() WHERE NOT EXISTS (SELECT FROM learning_credentials.crash_epoch)"
-			   " ON CONFLICT DO NOTHING",
+		.sql =
+			"INSERT INTO learning_credentials.crash_epoch (epoch)"
+			" SELECT gen_random_uuid() WHERE NOT EXISTS (SELECT FROM learning_credentials.crash_epoch)"
+			" ON CONFLICT DO NOTHING",
 	};
 
 	lc_spi_execute(&insert, NULL, NULL, SPI_OK_INSERT);
@@ -224,9 +225,10 @@ Datum
 lc_slot_taken(void)
 {
 	static LcStatement select = {
-		.sql = "SELECT coalesce(array_agg(uuid), '{}')"
-			   "  FROM (SELECT unnest(uuids) FROM learning_credentials.executor WHERE id <> $1"
-			   "        UNION ALL SELECT credential_uuid FROM learning_credentials.suspect) AS taken (uuid)",
+		.sql =
+			"SELECT coalesce(array_agg(uuid), '{}')"
+			"  FROM (SELECT unnest(uuids) FROM learning_credentials.executor WHERE id <> $1"
+			"        UNION ALL SELECT credential_uuid FROM learning_credentials.suspect) AS taken (uuid)",
 		.types = { INT4OID },
 	};
 	Datum values[] = { Int32GetDatum(slot_id) };
@@ -293,10 +295,9 @@ suspect_all(Datum uuids)
 		.custom = true,
 	};
 	static LcStatement condemned = {
-		.sql =
-			"SELECT c.uuid, s.crashes FROM learning_credentials.suspect s"
-			"  JOIN learning_credentials.credential c ON c.uuid = s.credential_uuid"
-			" WHERE c.uuid = ANY ($1) AND c.status = 'generating' AND s.crashes >= $2 LIMIT 1",
+		.sql = "SELECT c.uuid, s.crashes FROM learning_credentials.suspect s"
+			   "  JOIN learning_credentials.credential c ON c.uuid = s.credential_uuid"
+			   " WHERE c.uuid = ANY ($1) AND c.status = 'generating' AND s.crashes >= $2 LIMIT 1",
 		.types = { UUIDARRAYOID, INT4OID },
 		.custom = true,
 	};

@@ -59,7 +59,7 @@ extern void lc_suspect_clear(const pg_uuid_t *uuid);
  */
 extern void lc_recover(void);
 
-/* Locks a run's retrieval until the step ends; false: another backend is at it. */
-extern bool lc_lock_retrieval(int64 run_id);
+/* Locks a run's retrieval until the step ends; false: another backend is at it, and "wait" is not set. */
+extern bool lc_lock_retrieval(int64 run_id, bool wait);
 
 #endif /* LC_SLOT_H */
