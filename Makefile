@@ -125,6 +125,8 @@ PROVE_TESTS = \
 	test/t/040_bisecting.pl \
 	test/t/050_caches.pl \
 	test/t/060_schedule.pl \
+	test/t/063_deadlines.pl \
+	test/t/064_notify.pl \
 	test/t/100_dump_restore.pl \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \
