@@ -1,15 +1,18 @@
 """Cases for next_run(): made, and judged by croniter and by walking through time.
 
-schedule_cases.py make COUNT        writes lines: number, schedule, time (UTC), time zone; tab-separated
+schedule_cases.py make COUNT        writes lines: number, schedule, time (UTC), time zone, starts_at; tab-separated
 schedule_cases.py judge < ANSWERS   reads the same lines with next_run()'s answer (UTC or \\N) added, and writes
                                     per case: verdict, the line, croniter's answer, the walk's answer, reason
 
 A verdict is "same" (croniter says the same), "rule" (the walk says what next_run() says, croniter something
-else, for a reason that is known) or "WRONG". The walk is the rule itself, minute by minute of real time:
+else, for a reason that is known), "count" (counting says the same) or "WRONG". The walk is the rule itself,
+minute by minute of real time:
 
 - a minute runs if the schedule names its local time; if the hour field leaves an hour out, only when
   the clock shows that time for the first time;
 - the first minute after a gap also runs when the schedule names a time that the clock skipped.
+
+"every" and "at", which croniter does not know, are judged by counting from starts_at one by one.
 
 It shares nothing with the code that it judges: it has another reader of schedules, and time zones by zoneinfo.
 """
@@ -26,6 +29,7 @@ UTC = timezone.utc
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 SEED = 20261123
+COUNTED = 6             # one in so many cases is of "every" or "at"
 WALKED_ANYWAY = 20      # one in so many cases is walked though croniter says the same
 
 # Whole and half hours, two hours, a skipped day, changes at midnight and on both hemispheres.
@@ -40,6 +44,17 @@ WEEKDAYS = 'sun mon tue wed thu fri sat'.split()
 WORDS = {'@hourly': '0 * * * *', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@weekly': '0 0 * * 0',
          '@monthly': '0 0 1 * *', '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *'}
 FIELDS = [(0, 59, None), (0, 23, None), (1, 31, None), (1, 12, MONTHS), (0, 7, WEEKDAYS)]
+
+
+# ---------------------------------------------------------------- lines
+
+def time_of(text):
+    """A time as PostgreSQL writes it in UTC, None for NULL."""
+    return None if text == '\\N' else datetime.strptime(text, '%Y-%m-%d %H:%M:%S+00').replace(tzinfo=UTC)
+
+
+def text_of(time):
+    return time.strftime('%Y-%m-%d %H:%M:%S+00') if time else '\\N'
 
 
 # ---------------------------------------------------------------- making
@@ -105,6 +120,25 @@ def schedule(chance, hours):
     return ' '.join(fields)
 
 
+def counted(chance, number, change, zone):
+    """A schedule of "every" or "at", the time to look from and starts_at; near a change of the clock."""
+    near = change + timedelta(minutes=chance.randint(-300, 300))
+    if number % 2:
+        local = near.astimezone(chance.choice([zone, UTC])).replace(tzinfo=None)
+        offset = chance.choice(['', '', '', 'Z', '+05:30', '-0330'])
+        return 'at %s%s' % (local.isoformat(chance.choice('T ')), offset), near - chance.randint(-1, 2) * DAY, None
+    months, days, minutes = (chance.choice([0, 0, 1, chance.randint(0, most)]) for most in (14, 40, 3000))
+    if not months and not days and not minutes:
+        days = 1
+    words = [(months, 'month'), (days, 'days'), (minutes, 'min')]
+    chance.shuffle(words)
+    text = 'every ' + ' '.join('%d %s' % word for word in words if word[0])
+    start = near - chance.randint(0, 60) * (months * 30 * DAY + days * DAY + minutes * MINUTE)
+    if chance.random() < 0.3:
+        start += timedelta(seconds=chance.randint(0, 59))
+    return text, near - chance.randint(0, 2) * DAY, start
+
+
 def make(count):
     chance = random.Random(SEED)
     first, last = datetime(1990, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)     # pytz ends in 2037
@@ -120,7 +154,57 @@ def make(count):
             after = first + timedelta(seconds=chance.randint(0, int((last - first).total_seconds())))
         if chance.random() < 0.5:
             after = after.replace(second=0)
-        print(number, schedule(chance, hours), after.strftime('%Y-%m-%d %H:%M:%S+00'), name, sep='\t')
+        text, start = schedule(chance, hours), None
+        if number % COUNTED == 0:
+            change = chance.choice(changed[name]) if changed[name] else after
+            text, after, start = counted(chance, number // COUNTED, change, ZONE[name])
+        elif chance.random() < 0.1:
+            start = after + timedelta(minutes=chance.randint(-1000, 1000))
+        print(number, text, text_of(after), name, text_of(start), sep='\t')
+
+
+# ---------------------------------------------------------------- counting
+
+def instant(local, zone):
+    """What a local time stands for: the first of two, or the end of the gap that it is in."""
+    time = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if time.astimezone(zone).replace(tzinfo=None, fold=0) == local:
+        return time
+    low, high = time - 2 * DAY, time        # the gap ends in between: to the second
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        if middle.astimezone(zone).utcoffset() == time.astimezone(zone).utcoffset():
+            high = middle
+        else:
+            low = middle
+    return high.replace(microsecond=0)
+
+
+def count(text, zone, after, start):
+    """The next time of "every" or "at": from starts_at on one by one."""
+    kind, rest = text.split(' ', 1)
+    if kind == 'at':
+        match = re.match(r'(.{10}).(.{5,8}?)(Z|[+-]\d\d:?\d\d)?$', rest)
+        local = datetime.fromisoformat(match.group(1) + ' ' + match.group(2))
+        if match.group(3) is None:
+            time = instant(local, zone)
+        else:
+            time = datetime.strptime(local.isoformat() + match.group(3), '%Y-%m-%dT%H:%M:%S%z').astimezone(UTC)
+        return time if time > after else None
+    parts = {unit: int(number) for number, unit in re.findall(r'(\d+) (month|days|min)', rest)}
+    months, days, minutes = (parts.get(unit, 0) for unit in ('month', 'days', 'min'))
+    first = start.astimezone(zone).replace(tzinfo=None)
+    time, k = start, 0
+    while time <= after:
+        k += 1
+        time = start
+        if months or days:
+            month = first.month - 1 + k * months
+            day = first.replace(year=first.year + month // 12, month=month % 12 + 1, day=1)
+            last = (day.replace(day=28) + 4 * DAY).replace(day=1) - DAY
+            time = instant(day.replace(day=min(first.day, last.day)) + k * days * DAY, zone)
+        time += k * minutes * MINUTE
+    return time
 
 
 # ---------------------------------------------------------------- walking
@@ -204,7 +288,12 @@ def reason_for(walk, zone, time, ours, theirs):
     """Why croniter has another answer where the walk has ours; empty: there is no reason."""
     if theirs is None and walk.either and not walk.days_come():
         return 'croniter gives up where the day of month never comes, though the day of week does'
-    if ours is None or theirs is None or not clock_changes(zone, time - DAY, max(ours, theirs) + DAY):
+    if ours is None or theirs is None:
+        return ''
+    if not clock_changes(zone, time - DAY, max(ours, theirs) + DAY):
+        month_before = ours.astimezone(zone).replace(day=1) - DAY
+        if ours < theirs and max(walk.days) > month_before.day:
+            return 'croniter passes over days after a month that is too short for another of the days'
         return ''
     our_local, their_local = (t.astimezone(zone) for t in (ours, theirs))
     minute_before = (ours - MINUTE).astimezone(zone).replace(tzinfo=None)
@@ -221,34 +310,32 @@ def reason_for(walk, zone, time, ours, theirs):
     return ''
 
 
-def time_of(text):
-    """A time as make and PostgreSQL write it in UTC, None for NULL."""
-    return None if text == '\\N' else datetime.strptime(text, '%Y-%m-%d %H:%M:%S+00').replace(tzinfo=UTC)
-
-
 def judge(line):
-    number, text, after, name, answer = line.rstrip('\n').split('\t')
+    number, text, after, name, start, answer = line.rstrip('\n').split('\t')
     zone = ZONE[name]
-    time = time_of(after)
-    ours = time_of(answer)
-    try:
-        # With zones of another library croniter corrects what is right, and is off by an hour in one case of six.
-        theirs = croniter(text, time.astimezone(pytz.timezone(name))).get_next(datetime).astimezone(UTC)
-    except CroniterBadDateError:
-        theirs = None
-    walk = Walk(text)
-    walked = None
-    reason = ''
-    verdict = 'same'
-    if ours != theirs:
-        reason = reason_for(walk, zone, time, ours, theirs)
-        verdict = 'rule' if reason else 'WRONG'
-    if ours != theirs or int(number) % WALKED_ANYWAY == 0:
-        walked = walk.next(time, zone)
-        if walked != ours:
-            verdict = 'WRONG'
-    show = [t.strftime('%Y-%m-%d %H:%M:%S+00') if t else '\\N' for t in (theirs, walked)]
-    print(verdict, line.rstrip('\n'), *show, reason, sep='\t')
+    time, start, ours = time_of(after), time_of(start), time_of(answer)
+    theirs, walked, reason = None, None, ''
+    if int(number) % COUNTED == 0:
+        walked = count(text, zone, time, start)
+        verdict = 'count' if walked == ours else 'WRONG'
+    else:
+        if start:
+            time = max(time, start - timedelta(seconds=1))
+        try:
+            # With zones of another library croniter corrects what is right, and is off by an hour in one case of six.
+            theirs = croniter(text, time.astimezone(pytz.timezone(name))).get_next(datetime).astimezone(UTC)
+        except CroniterBadDateError:
+            pass
+        walk = Walk(text)
+        verdict = 'same'
+        if ours != theirs:
+            reason = reason_for(walk, zone, time, ours, theirs)
+            verdict = 'rule' if reason else 'WRONG'
+        if ours != theirs or int(number) % WALKED_ANYWAY == 1:
+            walked = walk.next(time, zone)
+            if walked != ours:
+                verdict = 'WRONG'
+    print(verdict, line.rstrip('\n'), text_of(theirs), text_of(walked), reason, sep='\t')
 
 
 if sys.argv[1] == 'make':
