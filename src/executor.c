@@ -16,7 +16,6 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "pgstat.h"
-#include "postmaster/interrupt.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -204,7 +203,7 @@ make_documents(Executor *executor, const LcRun *run)
 			issued = issue_batch(executor, configuration);
 			executor->position = issued.last;
 		}
-		if (configuration->suspension_reason != NULL || ShutdownRequestPending ||
+		if (configuration->suspension_reason != NULL ||
 			TimestampDifferenceExceeds(began, GetCurrentTimestamp(), MILLISECONDS_AT_A_RUN))
 			executor->count = 0;
 		else
@@ -403,13 +402,13 @@ lc_execute_runs(void)
 		PG_TRY();
 		{
 			executor = start_work();
-			while (!ShutdownRequestPending && work(executor))
+			while (work(executor))
 				CHECK_FOR_INTERRUPTS();
 			end_work(executor);
 		}
 		PG_CATCH();
 		{
-			if (geterrcode() != ERRCODE_QUERY_CANCELED || ShutdownRequestPending)
+			if (geterrcode() != ERRCODE_QUERY_CANCELED)
 				PG_RE_THROW();
 			interrupted = true;
 			HOLD_INTERRUPTS();

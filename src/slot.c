@@ -295,11 +295,15 @@ suspect_all(Datum uuids)
 		.custom = true,
 	};
 	static LcStatement condemned = {
-		.sql = "SELECT c.uuid, s.crashes FROM learning_credentials.suspect s"
+		.sql = "SELECT c.uuid, c.run_id, s.crashes FROM learning_credentials.suspect s"
 			   "  JOIN learning_credentials.credential c ON c.uuid = s.credential_uuid"
 			   " WHERE c.uuid = ANY ($1) AND c.status = 'generating' AND s.crashes >= $2 LIMIT 1",
 		.types = { UUIDARRAYOID, INT4OID },
 		.custom = true,
+	};
+	static LcStatement count = {
+		.sql = "UPDATE learning_credentials.run SET failed = failed + 1 WHERE id = $1",
+		.types = { INT8OID },
 	};
 	Datum values[] = { uuids, Int32GetDatum(CRASHES_TO_ERROR) };
 
@@ -308,8 +312,10 @@ suspect_all(Datum uuids)
 	{
 		bool isnull;
 		pg_uuid_t uuid = *DatumGetUUIDP(lc_spi_value(0, 1, &isnull));
-		int crashes = DatumGetInt32(lc_spi_value(0, 2, &isnull));
+		Datum run[] = { lc_spi_value(0, 2, &isnull) };
+		int crashes = DatumGetInt32(lc_spi_value(0, 3, &isnull));
 
+		lc_spi_execute(&count, run, NULL, SPI_OK_UPDATE);
 		lc_fail(&uuid,
 				psprintf("the server crashed %d times while the document was being made", crashes),
 				crashes < CRASHES_FOR_GOOD);
