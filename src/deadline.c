@@ -16,7 +16,6 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "postmaster/interrupt.h"
 #include "storage/latch.h"
 #include "utils/timeout.h"
 
@@ -49,6 +48,8 @@ cancel(void)
 static void
 listen_in(int signal_number)
 {
+	if (sigint_before.sa_handler == SIG_IGN || sigint_before.sa_handler == SIG_DFL)
+		return;
 	cancelled = true;
 	sigint_before.sa_handler(signal_number);
 }
@@ -105,7 +106,7 @@ unwatch(LcDeadline *outer)
 	{
 		/* The cancel that is pending is somebody else's; or ours, which must not hit what comes next. */
 		QueryCancelPending = false;
-		if (cancelled || ShutdownRequestPending)
+		if (cancelled)
 			cancel();
 		(void) sigaction(SIGINT, &sigint_before, NULL);
 	}
@@ -170,7 +171,7 @@ lc_deadline(LcDeadline *deadline, void (*work)(void *argument), void *argument)
 	}
 	PG_CATCH();
 	{
-		bool ours = passed && !cancelled && !ShutdownRequestPending;
+		bool ours = passed && !cancelled;
 
 		(void) unwatch(outer);
 		if (ours)

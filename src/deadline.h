@@ -21,12 +21,13 @@ typedef struct LcDeadline
 } LcDeadline;
 
 /*
- * Calls work(argument), in whatever process: unlike statement_timeout this works in a background worker,
- * too. Several calls with one deadline may take its limit together; what passes between them does not
- * count. Raises 54000, 'function "NAME" took too long', when that is more than the limit, whether work() ended in
- * an error, trapped it, or came to its end after all. Code that does not look for interrupts is not stopped, but
- * refused when it ends. Errors of work() in good time pass through, and so does whatever somebody else
- * cancels meanwhile: a user, statement_timeout, a shutdown. Deadlines may nest; the earlier one counts.
+ * Calls work(argument) in whatever process: unlike statement_timeout this also works in a background
+ * worker. Several calls with one deadline share its limit; the time between them does not count.
+ *
+ * Raises 54000, as in 'function "NAME" took too long', when work() needs more than the limit, whether it
+ * ended in an error, trapped it, or came to its end after all. Code that does not look for interrupts is
+ * not stopped, but refused when it ends. An error of work() in good time passes through, and so does the
+ * cancel of somebody else, a user or statement_timeout. Deadlines nest; the earlier one counts.
  */
 extern void lc_deadline(LcDeadline *deadline, void (*work)(void *argument), void *argument);
 
