@@ -8,6 +8,7 @@ OBJS = \
 	src/asset.o \
 	src/cache.o \
 	src/callable.o \
+	src/catch.o \
 	src/context.o \
 	src/deadline.o \
 	src/definition.o \
@@ -137,8 +138,8 @@ PROVE_TESTS = \
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
-PG_CFLAGS = -Wextra -Werror -Wno-unused-parameter
-SHLIB_LINK = -lhpdf $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+PG_CFLAGS = -Wextra -Werror -Wno-unused-parameter -fexceptions
+SHLIB_LINK = -lhpdf $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lstdc++
 EXTRA_CLEAN = build results
 
 PG_CONFIG ?= pg_config
@@ -161,7 +162,7 @@ print-%:
 # ---- layout ----------------------------------------------------------------------------------
 .PHONY: format
 format:
-	clang-format -i src/*.[ch] src/pdf/*.[ch] test/fuzz/*.[ch]
+	clang-format -i src/*.[ch] src/*.cpp src/pdf/*.[ch] test/fuzz/*.[ch]
 
 # ---- the usual targets -----------------------------------------------------------------------
 ifneq ($(wildcard $(PGXS)),)

@@ -19,6 +19,13 @@
 #include "guard.h"
 #include "settings.h"
 
+/* How far the stack is made to reach at least, in steps: what is deeper than max_stack_depth is no use. */
+#define STACK_STEP (64 * 1024)
+#define STACK_STEPS 64
+
+/* catch.cpp */
+extern bool lc_catch(void (*work)(void *argument), void *argument);
+
 /* What is being read, or NULL outside a guard; and when it has to be done. */
 static const char *guarded = NULL;
 static TimestampTz deadline;
@@ -44,31 +51,64 @@ address_space(void)
 	return (rlim_t) strtoul(text, NULL, 10) * (rlim_t) sysconf(_SC_PAGESIZE);
 }
 
+/*
+ * Has the stack reach as far as it may before the limit is there. It grows into the same address space when it
+ * is used, and a process whose stack cannot grow is killed: it gets no error that it could handle.
+ */
+static pg_noinline void
+grow_stack(int steps)
+{
+	volatile char step[STACK_STEP];
+
+	step[0] = 0;
+	if (steps > 1 && !stack_is_too_deep())
+		grow_stack(steps - 1);
+	(void) step[0]; /* a use after the call, else it is none */
+}
+
+/* Lowers the limit of the address space; what it was. False: it stays. */
+static bool
+lower_limit(struct rlimit *before)
+{
+	rlim_t present = address_space();
+	struct rlimit lowered;
+
+	if (present == 0 || getrlimit(RLIMIT_AS, before) != 0)
+		return false;
+	lowered = *before;
+	lowered.rlim_cur = present + (rlim_t) lc_parse_memory * 1024;
+	if (before->rlim_cur != RLIM_INFINITY && lowered.rlim_cur >= before->rlim_cur)
+		return false;
+	return setrlimit(RLIMIT_AS, &lowered) == 0;
+}
+
 void
 lc_guard(const char *what, void (*work)(void *argument), void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
-	rlim_t present = address_space();
+	ErrorContextCallback *error_contexts = error_context_stack;
 	struct rlimit before;
-	struct rlimit lowered;
-	bool limited = false;
+	bool limited;
 
 	if (guarded != NULL)
 		elog(ERROR, "reading a %s inside the reading of a %s", what, guarded);
 
-	if (present > 0 && getrlimit(RLIMIT_AS, &before) == 0)
-	{
-		lowered = before;
-		lowered.rlim_cur = present + (rlim_t) lc_parse_memory * 1024;
-		if (before.rlim_cur == RLIM_INFINITY || lowered.rlim_cur < before.rlim_cur)
-			limited = setrlimit(RLIMIT_AS, &lowered) == 0;
-	}
-
+	grow_stack(STACK_STEPS);
+	limited = lower_limit(&before);
 	guarded = what;
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LC_GUARD_SECONDS * 1000);
 	PG_TRY();
 	{
-		work(argument);
+		sigjmp_buf *handler = PG_exception_stack;
+
+		if (!lc_catch(work, argument))
+		{
+			/* What the functions that it passed through had set. */
+			PG_exception_stack = handler;
+			error_context_stack = error_contexts;
+			MemoryContextSwitchTo(context);
+			lc_guard_memory_error();
+		}
 	}
 	PG_CATCH();
 	{

@@ -11,7 +11,7 @@
 set -euo pipefail
 
 # ---- everything that is needed, and nowhere else ----------------------------------------------
-packages=(gcc libc6-dev make pkg-config
+packages=(g++ gcc libc6-dev make pkg-config
     libfribidi-dev libharfbuzz-dev libhpdf-dev libicu-dev libjpeg-dev libpng-dev libqpdf-dev
     libqrencode-dev libssl-dev uuid-dev zlib1g-dev
     libipc-run-perl mupdf-tools poppler-utils qpdf zbar-tools

@@ -33,25 +33,25 @@
 typedef struct Segment
 {
 	int marker;
-	Size start; /* of the marker in the file */
+	Size start; /* of the marker */
 	Size end;
 	const uint8 *data;
 	Size length;
 } Segment;
 
 /*
- * Reads the segment that begins at *at, and moves that behind it. False: it is a scan or the end of the
- * picture, or there is none, or not all of it.
+ * Finds the next segment from *at on, and moves that behind it. What is no marker is passed over, as libjpeg
+ * does. False: it is a scan or the end of the picture, or there is none, or not all of it.
  */
 static bool
 next_segment(const uint8 *file, Size length, Size *at, Segment *segment)
 {
 	Size parameters;
 
+	while (length - *at >= 2 && (file[*at] != 0xff || file[*at + 1] == 0 || file[*at + 1] == 0xff))
+		(*at)++;
 	segment->start = *at;
-	while (length - *at >= 2 && file[*at] == 0xff && file[*at + 1] == 0xff)
-		(*at)++; /* a fill byte */
-	if (length - *at < 2 || file[*at] != 0xff)
+	if (length - *at < 2)
 		return false;
 	segment->marker = file[*at + 1];
 	segment->data = file + *at + 2;
