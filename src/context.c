@@ -15,6 +15,8 @@
 #include "utils/builtins.h"
 
 #include "context.h"
+#include "deadline.h"
+#include "settings.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(lc_learning_context_kind);
@@ -103,18 +105,50 @@ lc_context_kind(const char *key)
 	return (LcContextKind) kind;
 }
 
+/* A statement over a source, with one parameter. */
+typedef struct Reading
+{
+	const char *sql;
+	Oid type;
+	Datum value;
+	uint64 rows;
+} Reading;
+
+static void
+execute(void *argument)
+{
+	Reading *reading = argument;
+
+	reading->rows =
+		lc_spi_execute_text(reading->sql, 1, &reading->type, &reading->value, NULL, SPI_OK_SELECT);
+}
+
+/*
+ * Returns the number of rows in SPI_tuptable. A view of the source may take its time, or wait for a
+ * server elsewhere: it may do so as long as a document.
+ */
+static uint64
+read_source(const char *source, const char *sql, Oid type, Datum value)
+{
+	Reading reading = { .sql = sql, .type = type, .value = value };
+	LcDeadline deadline = {
+		.what = "source", .name = source, .setting = "document_timeout", .limit = lc_document_timeout
+	};
+
+	lc_deadline(&deadline, execute, &reading);
+	return reading.rows;
+}
+
 char *
 lc_context_name(const char *source, const char *key)
 {
-	Oid types[] = { TEXTOID };
-	Datum values[] = { CStringGetTextDatum(key) };
 	char *sql = psprintf("SELECT coalesce(CASE WHEN certificate_name ~ '\\S' THEN certificate_name END,"
 						 "                CASE WHEN display_name ~ '\\S' THEN display_name END)"
 						 "  FROM %s.lms_context WHERE key = $1",
 						 quote_identifier(source));
 	char *name = NULL;
 
-	if (lc_spi_execute_text(sql, 1, types, values, NULL, SPI_OK_SELECT) > 0)
+	if (read_source(source, sql, TEXTOID, CStringGetTextDatum(key)) > 0)
 		name = lc_spi_text(0, 1);
 	return name ? name : pstrdup(key);
 }
@@ -122,9 +156,8 @@ lc_context_name(const char *source, const char *key)
 char **
 lc_user_names(const char *source, const int64 *user_ids, int count)
 {
-	Oid types[] = { INT8ARRAYOID };
 	Datum *ids = palloc(sizeof(Datum) * Max(count, 1));
-	Datum values[1];
+	ArrayType *array;
 	char **names = palloc0(sizeof(char *) * Max(count, 1));
 	uint64 rows;
 	uint64 row;
@@ -140,10 +173,8 @@ lc_user_names(const char *source, const int64 *user_ids, int count)
 
 	for (i = 0; i < count; i++)
 		ids[i] = Int64GetDatum(user_ids[i]);
-	values[0] = PointerGetDatum(
-		construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-
-	rows = lc_spi_execute_text(sql, 1, types, values, NULL, SPI_OK_SELECT);
+	array = construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	rows = read_source(source, sql, INT8ARRAYOID, PointerGetDatum(array));
 	for (row = 0; row < rows; row++)
 	{
 		bool isnull;

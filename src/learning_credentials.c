@@ -102,8 +102,10 @@ _PG_init(void)
 				 &lc_retry_delay, 60, 86400, GUC_UNIT_S);
 	define_timeout("learning_credentials.retrieval_timeout", "Longest time that one retrieval may take.",
 				   &lc_retrieval_timeout, 10 * 60 * 1000);
-	define_timeout("learning_credentials.document_timeout",
-				   "Longest time that making one document may take.", &lc_document_timeout, 60 * 1000);
+	define_timeout(
+		"learning_credentials.document_timeout",
+		"Longest time that making one document may take, or reading names from a source for a batch of them.",
+		&lc_document_timeout, 60 * 1000);
 	DefineCustomIntVariable("learning_credentials.keep_runs",
 							"How long the account of a run is kept after it ended; 0: for ever.", NULL,
 							&lc_keep_runs, 365 * 24 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL,
