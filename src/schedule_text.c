@@ -190,7 +190,7 @@ field_value(Parser *parser, const Field *field)
 		is_word(place, length, "W"))
 		complain(parser, place, "%s in the %s is not supported, expected %s", quoted_word(place),
 				 field->name, field->expected);
-	complain(parser, place, "%s is not a %s, expected %s", quoted_word(place), field->name,
+	complain(parser, place, "%s is no %s, expected %s", quoted_word(place), field->name,
 			 field->expected);
 }
 
@@ -496,7 +496,7 @@ at(Parser *parser, LcScheduleText *result)
 		complain(parser, place, "the time is missing, expected one " AT_EXAMPLES);
 	if (!is_digit(*place))
 		complain(parser, place, "%s is not a time, expected one " AT_EXAMPLES, quoted_word(place));
-	tm.tm_year = time_part(parser, "year", 6, 1, 294276);
+	tm.tm_year = time_part(parser, "year", 6, 1970, 294276);
 	expect(parser, '-', "year");
 	tm.tm_mon = time_part(parser, "month", 2, 1, MONTHS_PER_YEAR);
 	expect(parser, '-', "month");
@@ -521,7 +521,8 @@ at(Parser *parser, LcScheduleText *result)
 	result->at_is_local = !time_offset(parser, &offset);
 	skip_spaces(parser);
 	if (*parser->at != '\0')
-		complain(parser, parser->at, "unexpected %s after the time, expected an offset or nothing",
+		complain(parser, parser->at,
+				 "unexpected %s after the time, expected an offset from UTC or nothing",
 				 quoted_word(parser->at));
 	if (tm2timestamp(&tm, microseconds, NULL, &result->at) != 0 ||
 		!IS_VALID_TIMESTAMP(result->at - offset * USECS_PER_SEC))
