@@ -98,6 +98,9 @@ REGRESS = \
 	validation \
 	metadata \
 	retrieval_cases \
+	schedule_texts \
+	schedule_times \
+	schedule_configurations \
 	template_warnings
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
@@ -107,6 +110,7 @@ ISOLATION = \
 	invalidate_reissue \
 	retry_twice \
 	runs \
+	schedule_due \
 	definitions_rights
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1

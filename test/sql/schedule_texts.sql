@@ -32,7 +32,7 @@ SELECT pg_temp.each('0 0 13 * FRI', '0 0 13 * *', '0 0 * * FRI', '0 0 */10 * MON
 SELECT pg_temp.each('0 0 29 2 *', '0 0 29 2 MON', '0 0 31 * *', '0 0 31 4,6,9,11 *', '0 0 30 2 *', '0 0 30-31 2 *', '0 0 30 2 MON');
 SELECT learning_credentials.next_run('0 0 29 2 *', '2096-02-29', 'UTC');
 -- spaces
-SELECT pg_temp.each('  0   12  *  * *  ', E'0\t12\n*\r\n*\f*\x0b');
+SELECT pg_temp.each('  0   12  *  * *  '), pg_temp.next(E'0\t12\n*\r\n*\f*\x0b');
 -- too few, too many
 SELECT pg_temp.each('', '   ', '5', '* * *', '* * * * ', '* * * * * *', '0 0 12 * * MON 2026');
 -- no values, values out of range

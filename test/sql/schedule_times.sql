@@ -9,7 +9,7 @@ SET LOCAL DateStyle = 'ISO';
 
 -- So many times after a local time, as the zone's clock shows them, with the offset where it is not the last one's.
 CREATE FUNCTION pg_temp.times(schedule text, after text, time_zone text, n integer DEFAULT 4, starts_at text DEFAULT NULL)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET TimeZone = 'UTC' AS $$
 DECLARE
     t timestamptz;
     last_offset text;
@@ -20,11 +20,11 @@ BEGIN
     FOR i IN 1..n LOOP
         t := learning_credentials.next_run(schedule, t, time_zone, starts_at::timestamptz);
         EXIT WHEN t IS NULL;
-        answer := answer || ' | ' || to_char(t, 'MM-DD HH24:MI') || CASE WHEN extract(second FROM t) <> 0 THEN to_char(t, ':SS') ELSE '' END
+        answer := answer || ' | ' || to_char(t, 'YYYY-MM-DD HH24:MI') || CASE WHEN extract(second FROM t) <> 0 THEN to_char(t, ':SS') ELSE '' END
                          || CASE WHEN to_char(t, 'OF') IS DISTINCT FROM last_offset THEN to_char(t, 'OF') ELSE '' END;
         last_offset := to_char(t, 'OF');
     END LOOP;
-    RETURN rpad(schedule, 14) || ' ' || rpad(time_zone, 19) || substr(answer, 3);
+    RETURN rpad(schedule, 19) || ' ' || rpad(time_zone, 19) || substr(answer, 3);
 END
 $$;
 
