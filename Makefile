@@ -50,6 +50,7 @@ OBJS = \
 	src/pdf/itemize.o \
 	src/pdf/jpegfile.o \
 	src/pdf/layout.o \
+	src/pdf/pack.o \
 	src/pdf/placeholder.o \
 	src/pdf/qr.o \
 	src/pdf/scan.o \

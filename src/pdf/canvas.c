@@ -2,10 +2,13 @@
  * pdf/canvas.c
  *		libharu: the document, its objects, its bytes.
  *
- * Only libharu's object layer is used: its cross-reference table numbers the objects and writes the file,
- * and every object is one of its dictionaries, whose entries and stream data we write ourselves. Its
- * value objects lose digits and bytes, and its own encryption is RC4. This file knows no fonts, images
- * or templates.
+ * Only libharu's object layer is used: its cross-reference table numbers and holds the objects, and every
+ * object is one of its dictionaries, whose entries and stream data we write ourselves. Its value objects lose
+ * digits and bytes, and its own encryption is RC4. This file knows no fonts, images or templates.
+ *
+ * The file is one of PDF 1.5 and later: all dictionaries that may be are in object streams, and a
+ * cross-reference stream says where everything is, which takes less room than what libharu would write, above
+ * all in sealed documents.
  *
  * libharu's memory is palloc'd, so it goes with the context and nothing of it is ever freed.
  */
@@ -22,14 +25,16 @@
 #include "compat.h"
 #include "pdf/canvas.h"
 #include "pdf/flate.h"
+#include "pdf/pack.h"
 #include "pdf/syntax.h"
 #include "settings.h"
 
 /*
- * Bytes that libharu and the canvas add to an object: its number, brackets, /Length, stream and end marks, and
- * 20 in the cross-reference table; and those of header and trailer.
+ * Bytes that libharu and the canvas add to an object that is written: its number, brackets, /Length, stream and
+ * end marks; those of a row of the cross-reference stream; those of its entries, of header and end.
  */
 #define OBJECT_OVERHEAD 128
+#define ROW_SIZE 7
 #define FILE_OVERHEAD 512
 
 /* Bytes at the end of a document that is not sealed, of which its /ID is a hash; of the others it is a checksum. */
@@ -48,7 +53,10 @@ typedef struct Object
 	Size entries_length;
 	const void *data; /* of a stream; its length */
 	Size length;
+	int pack; /* the object stream that it is in, where it is not written; 0: none */
+	int place;
 	bool is_stream;
+	bool stands_alone; /* no stream, and never in one */
 	bool is_defined;
 } Object;
 
@@ -60,12 +68,12 @@ struct LcCanvas
 	HPDF_MMgr memory;
 	HPDF_Xref xref;
 	HPDF_Stream out;
-	Size size; /* bytes at most, of the objects defined so far */
 	StringInfoData catalog;
 	int pages; /* numbers of objects; 0: none */
 	int page;
 	int info;
-	uint64 id[2];
+	int root;
+	int encrypt;
 	char *bytes; /* the file, while it is written */
 	Size written;
 	Size room;
@@ -191,24 +199,30 @@ lc_canvas_reserve(LcCanvas *canvas)
 	return (int) canvas->xref->entries->count - 1;
 }
 
-/* The object of this number, to be defined now. */
+/* The object of this number. */
 static Object *
-define(LcCanvas *canvas, int number, const char *entries, Size entries_length)
+get_object(const LcCanvas *canvas, int number)
 {
 	HPDF_XrefEntry entry = NULL;
-	Object *object;
 
 	if (number > 0)
 		entry = HPDF_Xref_GetEntry(canvas->xref, (HPDF_UINT) number);
 	if (entry == NULL)
 		elog(ERROR, "object %d was not reserved", number);
-	object = ((HPDF_Dict) entry->obj)->attr;
+	return ((HPDF_Dict) entry->obj)->attr;
+}
+
+/* The same, to be defined now. */
+static Object *
+define(LcCanvas *canvas, int number, const char *entries, Size entries_length)
+{
+	Object *object = get_object(canvas, number);
+
 	if (object->is_defined)
 		elog(ERROR, "object %d is defined twice", number);
 	object->is_defined = true;
 	object->entries = entries;
 	object->entries_length = entries_length;
-	canvas->size += entries_length;
 	return object;
 }
 
@@ -216,6 +230,15 @@ void
 lc_canvas_object(LcCanvas *canvas, int number, const char *entries, Size length)
 {
 	(void) define(canvas, number, entries, length);
+}
+
+void
+lc_canvas_packed(LcCanvas *canvas, int number, int pack, int place)
+{
+	Object *object = define(canvas, number, "", 0);
+
+	object->pack = pack;
+	object->place = place;
 }
 
 void
@@ -227,7 +250,6 @@ lc_canvas_sealed_stream(LcCanvas *canvas, int number, const char *entries, Size 
 	object->is_stream = true;
 	object->data = data;
 	object->length = length;
-	canvas->size += length;
 }
 
 void
@@ -321,12 +343,12 @@ append_property(StringInfo buffer, const char *open, const char *value, const ch
 
 /* Appends an entry of the Info dictionary, unless there is no value. */
 static void
-append_info(StringInfo buffer, LcCanvas *canvas, const char *key, const char *value)
+append_info(StringInfo buffer, const char *key, const char *value)
 {
 	if (value == NULL)
 		return;
 	appendStringInfo(buffer, "/%s ", key);
-	lc_pdf_text(buffer, canvas->seal, value);
+	lc_pdf_text(buffer, NULL, value);
 	appendStringInfoChar(buffer, ' ');
 }
 
@@ -393,11 +415,11 @@ lc_canvas_info(LcCanvas *canvas, const LcDocumentInfo *info)
 	}
 
 	initStringInfo(&entries);
-	append_info(&entries, canvas, "Title", info->title);
-	append_info(&entries, canvas, "Author", info->author);
-	append_info(&entries, canvas, "Subject", info->subject);
-	append_info(&entries, canvas, "Producer", PRODUCER);
-	append_info(&entries, canvas, "CreationDate", created);
+	append_info(&entries, "Title", info->title);
+	append_info(&entries, "Author", info->author);
+	append_info(&entries, "Subject", info->subject);
+	append_info(&entries, "Producer", PRODUCER);
+	append_info(&entries, "CreationDate", created);
 	canvas->info = lc_canvas_reserve(canvas);
 	lc_canvas_object(canvas, canvas->info, entries.data, entries.len);
 
@@ -415,43 +437,13 @@ lc_canvas_info(LcCanvas *canvas, const LcDocumentInfo *info)
 /* ---- the file ---- */
 
 /*
- * The entries of the trailer that libharu does not write. The file's /ID is random in a sealed document;
- * in another it is a hash of what has been written, so that the same document has the same.
+ * Reserves and defines the objects that hold the document together. The catalog and the encryption dictionary
+ * stand alone: readers want them before they can open a pack of a sealed document.
  */
-static HPDF_STATUS
-write_trailer(HPDF_Dict trailer, HPDF_Stream stream)
-{
-	Object *object = trailer->attr;
-	LcCanvas *canvas = object->canvas;
-	char text[128];
-	HPDF_STATUS status = write_entries(trailer, stream);
-
-	if (canvas->seal == NULL)
-	{
-		/* Every byte counts, those of a large template in the fastest way there is. */
-		Size rest = Min(canvas->written, HASHED);
-		pg_crc32c checksum;
-
-		INIT_CRC32C(checksum);
-		COMP_CRC32C(checksum, canvas->bytes, canvas->written);
-		FIN_CRC32C(checksum);
-		for (int i = 0; i < (int) lengthof(canvas->id); i++)
-			canvas->id[i] = hash_bytes_extended((unsigned char *) canvas->bytes + canvas->written - rest,
-												(int) rest, (uint64) checksum << 1 | i);
-	}
-	snprintf(text, sizeof(text), " /ID [<%016llX%016llX> <%016llX%016llX>] ",
-			 (unsigned long long) canvas->id[0], (unsigned long long) canvas->id[1],
-			 (unsigned long long) canvas->id[0], (unsigned long long) canvas->id[1]);
-	return status == HPDF_OK ? HPDF_Stream_WriteStr(stream, text) : status;
-}
-
-/* Reserves and defines the objects that hold the document together; returns the trailer's entries. */
-static char *
-write_frame(LcCanvas *canvas)
+static void
+define_frame(LcCanvas *canvas)
 {
 	char *pages = psprintf("/Type /Pages /Count 1 /Kids [%d 0 R]", lc_canvas_page(canvas));
-	int catalog = lc_canvas_reserve(canvas);
-	StringInfoData trailer;
 
 	lc_canvas_object(canvas, lc_canvas_pages(canvas), pages, strlen(pages));
 
@@ -460,57 +452,204 @@ write_frame(LcCanvas *canvas)
 					 canvas->seal == NULL
 						 ? ""
 						 : " /Extensions << /ADBE << /BaseVersion /1.7 /ExtensionLevel 8 >> >>");
-	lc_canvas_object(canvas, catalog, canvas->catalog.data, canvas->catalog.len);
+	canvas->root = lc_canvas_reserve(canvas);
+	define(canvas, canvas->root, canvas->catalog.data, canvas->catalog.len)->stands_alone = true;
 
-	initStringInfo(&trailer);
-	appendStringInfo(&trailer, "/Root %d 0 R", catalog);
-	if (canvas->info != 0)
-		appendStringInfo(&trailer, " /Info %d 0 R", canvas->info);
 	if (canvas->seal != NULL)
 	{
-		int encrypt = lc_canvas_reserve(canvas);
 		StringInfoData entries;
 
 		initStringInfo(&entries);
 		lc_seal_entries(&entries, canvas->seal);
-		lc_canvas_object(canvas, encrypt, entries.data, entries.len);
-		appendStringInfo(&trailer, " /Encrypt %d 0 R", encrypt);
-		if (!pg_strong_random(canvas->id, sizeof(canvas->id)))
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make random bytes")));
+		canvas->encrypt = lc_canvas_reserve(canvas);
+		define(canvas, canvas->encrypt, entries.data, entries.len)->stands_alone = true;
 	}
-	return trailer.data;
+}
+
+/* Packs what is neither a stream nor to stand alone, nor packed already. */
+static void
+pack_objects(LcCanvas *canvas)
+{
+	int count = (int) canvas->xref->entries->count;
+	int number = lc_canvas_reserve(canvas);
+	LcPack pack;
+	StringInfoData data;
+	char *entries;
+
+	lc_pack_init(&pack);
+	for (int i = 1; i < count; i++)
+	{
+		Object *object = get_object(canvas, i);
+
+		if (!object->is_defined)
+			elog(ERROR, "object %d is not defined", i);
+		if (object->is_stream || object->stands_alone || object->pack != 0)
+			continue;
+		object->pack = number;
+		object->place = lc_pack_add(&pack, i, object->entries, object->entries_length);
+	}
+	initStringInfo(&data);
+	entries = lc_pack_finish(&pack, &data);
+	lc_canvas_stream(canvas, number, entries, data.data, data.len, LC_RAW);
+}
+
+/* Bytes that the document takes at most. */
+static Size
+document_size(const LcCanvas *canvas)
+{
+	int count = (int) canvas->xref->entries->count;
+	Size size = FILE_OVERHEAD + (Size) count * ROW_SIZE;
+
+	for (int i = 1; i < count; i++)
+	{
+		const Object *object = get_object(canvas, i);
+
+		if (object->pack == 0)
+			size += object->entries_length + object->length + OBJECT_OVERHEAD;
+	}
+	return size;
+}
+
+/* Writes an object, and notes where it is. */
+static void
+write_object(LcCanvas *canvas, int number)
+{
+	HPDF_XrefEntry entry = HPDF_Xref_GetEntry(canvas->xref, (HPDF_UINT) number);
+	char start[32];
+
+	entry->byte_offset = (HPDF_UINT) canvas->written;
+	snprintf(start, sizeof(start), "%d 0 obj\n", number);
+	require(canvas,
+			HPDF_Stream_WriteStr(canvas->out, start) == HPDF_OK &&
+				HPDF_Obj_WriteValue(entry->obj, canvas->out, NULL) == HPDF_OK &&
+				HPDF_Stream_WriteStr(canvas->out, "\nendobj\n") == HPDF_OK);
+}
+
+/*
+ * The file's /ID is random in a sealed document; in another it is a hash of what has been written, so that the
+ * same document has the same.
+ */
+static void
+make_id(const LcCanvas *canvas, uint64 id[2])
+{
+	Size rest = Min(canvas->written, HASHED);
+	pg_crc32c checksum;
+
+	if (canvas->seal != NULL)
+	{
+		if (!pg_strong_random(id, 2 * sizeof(uint64)))
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make random bytes")));
+		return;
+	}
+	/* Every byte counts, those of a large template in the fastest way there is. */
+	INIT_CRC32C(checksum);
+	COMP_CRC32C(checksum, canvas->bytes, canvas->written);
+	FIN_CRC32C(checksum);
+	for (int i = 0; i < 2; i++)
+		id[i] = hash_bytes_extended((unsigned char *) canvas->bytes + canvas->written - rest, (int) rest,
+									(uint64) checksum << 1 | i);
+}
+
+/* Appends a whole number in this many bytes, the highest first. */
+static void
+append_whole(StringInfo buffer, Size number, int bytes)
+{
+	while (bytes-- > 0)
+		appendStringInfoCharMacro(buffer, (char) (number >> (8 * bytes)));
+}
+
+/* How many bytes a whole number takes. */
+static int
+whole_size(Size number)
+{
+	int bytes = 1;
+
+	while (number >>= 8)
+		bytes++;
+	return bytes;
+}
+
+/* Writes the cross-reference stream (7.5.8), which is never sealed, and the end of the file. */
+static void
+write_table(LcCanvas *canvas)
+{
+	int number = lc_canvas_reserve(canvas);
+	Size start = canvas->written;
+	int last_place = 0;
+	int size_of_second; /* an offset, or the number of an object stream */
+	int size_of_third;	/* a place in it */
+	uint64 id[2];
+	StringInfoData rows;
+	StringInfoData entries;
+	char end[64];
+
+	for (int i = 1; i < number; i++)
+		last_place = Max(last_place, get_object(canvas, i)->place);
+	size_of_second = whole_size(Max(start, (Size) number));
+	size_of_third = whole_size(last_place);
+
+	initStringInfo(&rows);
+	append_whole(&rows, 0, 1 + size_of_second + size_of_third); /* there is no object 0 */
+	for (int i = 1; i < number; i++)
+	{
+		const Object *object = get_object(canvas, i);
+		Size offset = HPDF_Xref_GetEntry(canvas->xref, (HPDF_UINT) i)->byte_offset;
+
+		append_whole(&rows, object->pack == 0 ? 1 : 2, 1);
+		append_whole(&rows, object->pack == 0 ? offset : (Size) object->pack, size_of_second);
+		append_whole(&rows, object->place, size_of_third);
+	}
+	append_whole(&rows, 1, 1);
+	append_whole(&rows, start, size_of_second);
+	append_whole(&rows, 0, size_of_third);
+
+	initStringInfo(&entries);
+	appendStringInfo(&entries, "/Type /XRef /W [1 %d %d] /Size %d /Root %d 0 R", size_of_second,
+					 size_of_third, number + 1, canvas->root);
+	if (canvas->info != 0)
+		appendStringInfo(&entries, " /Info %d 0 R", canvas->info);
+	if (canvas->encrypt != 0)
+		appendStringInfo(&entries, " /Encrypt %d 0 R", canvas->encrypt);
+	make_id(canvas, id);
+	appendStringInfo(&entries, " /ID [<%016llX%016llX> <%016llX%016llX>]", (unsigned long long) id[0],
+					 (unsigned long long) id[1], (unsigned long long) id[0], (unsigned long long) id[1]);
+	lc_canvas_sealed_stream(canvas, number, entries.data, entries.len, rows.data, rows.len);
+	write_object(canvas, number);
+	snprintf(end, sizeof(end), "startxref\n%zu\n%%%%EOF\n", start);
+	require(canvas, HPDF_Stream_WriteStr(canvas->out, end) == HPDF_OK);
 }
 
 bytea *
 lc_canvas_finish(LcCanvas *canvas)
 {
 	MemoryContext before = MemoryContextSwitchTo(canvas->context);
-	Object *trailer = palloc0(sizeof(Object));
 	Size limit = (Size) lc_max_document_size * 1024;
 	Size size;
+	int count;
 	bytea *document;
 
-	trailer->canvas = canvas;
-	trailer->entries = write_frame(canvas);
-	trailer->entries_length = strlen(trailer->entries);
-	canvas->xref->trailer->attr = trailer;
-	canvas->xref->trailer->write_fn = write_trailer;
+	allocation_context = canvas->context;
+	define_frame(canvas);
+	pack_objects(canvas);
 
-	size = canvas->size + canvas->xref->entries->count * OBJECT_OVERHEAD + FILE_OVERHEAD;
+	size = document_size(canvas);
 	if (size > limit || size > MaxAllocSize - VARHDRSZ)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("document is too large"),
 				 errdetail("It takes up to %zu bytes, and %zu are allowed "
 						   "(learning_credentials.max_document_size).",
 						   size, Min(limit, MaxAllocSize - VARHDRSZ))));
-
-	MemoryContextSwitchTo(before);
-	document = palloc(size + VARHDRSZ);
+	document = MemoryContextAlloc(before, size + VARHDRSZ);
 	canvas->bytes = VARDATA(document);
 	canvas->room = size;
-	allocation_context = canvas->context;
+
 	require(canvas, HPDF_Stream_WriteStr(canvas->out, HEADER) == HPDF_OK);
-	require(canvas, HPDF_Xref_WriteToStream(canvas->xref, canvas->out, NULL) == HPDF_OK);
+	count = (int) canvas->xref->entries->count;
+	for (int i = 1; i < count; i++)
+		if (get_object(canvas, i)->pack == 0)
+			write_object(canvas, i);
+	write_table(canvas);
 	SET_VARSIZE(document, canvas->written + VARHDRSZ);
+	MemoryContextSwitchTo(before);
 	return document;
 }

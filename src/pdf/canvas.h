@@ -42,23 +42,30 @@ typedef struct LcDocumentInfo
 /* A new document; seal NULL: not encrypted. */
 extern LcCanvas *lc_canvas_create(const LcSeal *seal);
 
-/* What strings of objects are sealed with (lc_pdf_text, lc_pdf_string); NULL: not encrypted. */
+/* What streams, and strings outside of packs, are sealed with (lc_pdf_text, lc_pdf_string); NULL: not encrypted. */
 extern const LcSeal *lc_canvas_seal(const LcCanvas *canvas);
 
 /* The number of a new object, which lc_canvas_object() or a stream must then define. From 1. */
 extern int lc_canvas_reserve(LcCanvas *canvas);
 
 /*
- * Defines an object: always a dictionary, of which "entries" is what stands between << and >>, strings
- * already sealed. (Arrays and other values are written into the dictionary that uses them: libharu writes
- * no raw objects but dictionaries.) "entries" is kept, not copied: it must live until lc_canvas_finish().
+ * Defines an object: always a dictionary, of which "entries" is what stands between << and >>. (Arrays and
+ * other values are written into the dictionary that uses them: libharu writes no raw objects but
+ * dictionaries.) It is packed (pdf/pack.h), so its strings are not sealed. "entries" is kept, not copied: it
+ * must live until lc_canvas_finish().
  */
 extern void lc_canvas_object(LcCanvas *canvas, int number, const char *entries, Size length);
 
 /*
+ * Defines an object by saying where it is: in the pack that is, or will be, the stream of this number, at this
+ * place.
+ */
+extern void lc_canvas_packed(LcCanvas *canvas, int number, int pack, int place);
+
+/*
  * Defines a stream. "entries" are those of its dictionary without /Length, and for LC_DEFLATE without
- * /Filter; NUL-terminated. The canvas seals the data. "entries" and, for LC_RAW, "data" are kept, not
- * copied: they must live until lc_canvas_finish().
+ * /Filter; NUL-terminated, strings already sealed. The canvas seals the data. "entries" and, for LC_RAW,
+ * "data" are kept, not copied: they must live until lc_canvas_finish().
  */
 extern void lc_canvas_stream(LcCanvas *canvas, int number, const char *entries, const void *data,
 							 Size length, LcCoding coding);
@@ -67,7 +74,7 @@ extern void lc_canvas_stream(LcCanvas *canvas, int number, const char *entries, 
 extern void lc_canvas_sealed_stream(LcCanvas *canvas, int number, const char *entries,
 									Size entries_length, const void *data, Size length);
 
-/* Appends entries to the catalog, for example "/StructTreeRoot 12 0 R". Copied. */
+/* Appends entries to the catalog, for example "/StructTreeRoot 12 0 R", strings already sealed. Copied. */
 extern void lc_canvas_catalog(LcCanvas *canvas, const char *entries, Size length);
 
 /* What the document says of itself: Info dictionary, XMP metadata and /Lang. */

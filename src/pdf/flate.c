@@ -15,7 +15,7 @@
 
 /*
  * The last level at which zlib takes the first match that will do. A document's streams become 1 % larger than
- * at the default level, in half the time: a QR code's rectangles look alike, and it would compare them all.
+ * at the default level, in half the time.
  */
 #define LEVEL 3
 

@@ -300,7 +300,6 @@ int
 lc_font_embed(LcCanvas *canvas, const LcFont *font, const hb_codepoint_t *glyphs, int count,
 			  LcFontCut *cut)
 {
-	const LcSeal *seal = lc_canvas_seal(canvas);
 	int program = lc_canvas_reserve(canvas);
 	int descriptor = lc_canvas_reserve(canvas);
 	int cid_font = lc_canvas_reserve(canvas);
@@ -323,11 +322,10 @@ lc_font_embed(LcCanvas *canvas, const LcFont *font, const hb_codepoint_t *glyphs
 	initStringInfo(&entries);
 	appendStringInfo(&entries, "/Type /Font /Subtype /CIDFontType%d /BaseFont ", font->is_cff ? 0 : 2);
 	lc_pdf_name(&entries, cut->name);
-	appendStringInfoString(&entries, " /CIDSystemInfo << /Registry ");
-	lc_pdf_string(&entries, seal, "Adobe", 5);
-	appendStringInfoString(&entries, " /Ordering ");
-	lc_pdf_string(&entries, seal, "Identity", 8);
-	appendStringInfo(&entries, " /Supplement 0 >> /FontDescriptor %d 0 R ", descriptor);
+	appendStringInfo(&entries,
+					 " /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
+					 " /FontDescriptor %d 0 R ",
+					 descriptor);
 	if (!font->is_cff)
 		appendStringInfoString(&entries, "/CIDToGIDMap /Identity ");
 	append_widths(&entries, font, glyphs, count, cut->codes);

@@ -255,16 +255,24 @@ draw_images(Document *document, const LcValues *values)
 static void
 draw_qr_codes(Document *document, const LcValues *values)
 {
-	ListCell *cell;
+	const char *prefix = lc_template_prefix(document->ground);
 
-	foreach(cell, document->page->qr_codes)
+	for (int i = 0; i < list_length(document->page->qr_codes); i++)
 	{
-		const LcQrElement *code = lfirst(cell);
+		const LcQrElement *code = list_nth(document->page->qr_codes, i);
 		char *text = lc_placeholder_plain(code->text, values, code->path);
+		double quiet;
+		double size;
 
 		CHECK_FOR_INTERRUPTS();
 		open_figure(document, text, code->x, code->y, code->size, code->size);
-		lc_qr_draw(&document->content, text, code->x, code->y, code->size, code->path);
+		appendStringInfo(&document->resources.xobjects, "/%sQr%d %d 0 R ", prefix, i,
+						 lc_qr_place(document->canvas, text, code->path, &quiet));
+		quiet *= code->size;
+		size = code->size - 2 * quiet;
+		appendStringInfoString(&document->content, "q 0 g ");
+		lc_pdf_numbers(&document->content, 6, size, 0.0, 0.0, size, code->x + quiet, code->y + quiet);
+		appendStringInfo(&document->content, "cm /%sQr%d Do Q\n", prefix, i);
 		lc_structure_close(document->structure);
 	}
 }

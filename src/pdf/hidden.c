@@ -160,7 +160,6 @@ void
 lc_hidden_finish(const LcTypesetter *typesetter, LcCanvas *canvas, const char *base_font, int descriptor,
 				 StringInfo font_resources)
 {
-	const LcSeal *seal = lc_canvas_seal(canvas);
 	bool is_cff = typesetter->fonts[typesetter->hidden_font].font->is_cff;
 	int to_unicode = add_to_unicode(typesetter, canvas);
 	int cid_font = lc_canvas_reserve(canvas);
@@ -171,11 +170,10 @@ lc_hidden_finish(const LcTypesetter *typesetter, LcCanvas *canvas, const char *b
 	initStringInfo(&entries);
 	appendStringInfo(&entries, "/Type /Font /Subtype /CIDFontType%d /BaseFont ", is_cff ? 0 : 2);
 	lc_pdf_name(&entries, base_font);
-	appendStringInfoString(&entries, " /CIDSystemInfo << /Registry ");
-	lc_pdf_string(&entries, seal, "Adobe", 5);
-	appendStringInfoString(&entries, " /Ordering ");
-	lc_pdf_string(&entries, seal, "Identity", 8);
-	appendStringInfo(&entries, " /Supplement 0 >> /FontDescriptor %d 0 R ", descriptor);
+	appendStringInfo(&entries,
+					 " /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
+					 " /FontDescriptor %d 0 R ",
+					 descriptor);
 	if (!is_cff)
 		appendStringInfo(&entries, "/CIDToGIDMap %d 0 R ", add_glyph_map(typesetter, canvas));
 	appendStringInfoString(&entries, "/W [1 [");

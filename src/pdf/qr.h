@@ -7,15 +7,15 @@
 
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
+#include "pdf/canvas.h"
 
 /*
- * Draws a QR code (ISO/IEC 18004; level M; the text's UTF-8 bytes) in a square of "size" points with its
- * bottom left corner at (x, y), the quiet zone of four modules included: appends black rectangles to a
- * content stream, between q and Q. The ground is not painted: it must be light. Raises 54000, naming
- * "path", when the text is too long for a code (more than 2,331 bytes), 22023 when it is empty.
+ * Adds a QR code (ISO/IEC 18004; level M) of a text to the canvas, as an image that is painted in the colour that
+ * is set where the code is dark, and not at all elsewhere: the ground must be light. Returns the number of the
+ * object. The image is without the quiet zone, which must be left free on each side of it: *quiet is its width,
+ * as a part of the width of both. Raises 54000, naming "path", when the text is too long for a code (2,331
+ * bytes, 2,330 if any is not ASCII), 22023 when it is empty.
  */
-extern void lc_qr_draw(StringInfo content, const char *text, double x, double y, double size,
-					   const char *path);
+extern int lc_qr_place(LcCanvas *canvas, const char *text, const char *path, double *quiet);
 
 #endif /* LC_QR_H */

@@ -99,7 +99,6 @@ compare_places(const void *a, const void *b)
 static void
 add_element(const LcStructure *structure, const Element *element, int parent)
 {
-	const LcSeal *seal = lc_canvas_seal(structure->canvas);
 	bool is_figure = element->role == LC_ROLE_FIGURE;
 	StringInfoData entries;
 
@@ -107,7 +106,7 @@ add_element(const LcStructure *structure, const Element *element, int parent)
 	appendStringInfo(&entries, "/S /%s /P %d 0 R /Pg %d 0 R /K %d /%s ", is_figure ? "Figure" : "P",
 					 parent, lc_canvas_page(structure->canvas), element->mark,
 					 is_figure ? "Alt" : "ActualText");
-	lc_pdf_text(&entries, seal, element->text);
+	lc_pdf_text(&entries, NULL, element->text);
 	if (is_figure)
 	{
 		appendStringInfoString(&entries, " /A << /O /Layout /BBox [");

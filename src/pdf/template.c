@@ -12,15 +12,18 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "pdf/pack.h"
 #include "pdf/syntax.h"
 #include "pdf/template.h"
 #include "pdf/template_read.h"
 
+/* A stream, or a dictionary and its place in the template's pack. */
 typedef struct SerialisedObject
 {
 	char *entries;
 	Size entries_length;
 	bool is_stream;
+	int place;
 	const char *data;
 	Size length;
 } SerialisedObject;
@@ -31,6 +34,7 @@ typedef struct Serialised
 	MemoryContext context;
 	uint64 serial;
 	SerialisedObject *objects;
+	SerialisedObject pack; /* of all dictionaries; without entries if there are none */
 	char *page;
 	char *fonts;
 	char *xobjects;
@@ -73,21 +77,58 @@ serialise_fragment(const LcFragment *fragment, const LcSeal *seal, Size *length)
 	return repalloc(text.data, text.len + 1);
 }
 
+/* Data of a stream, sealed or not. */
 static void
-serialise_object(SerialisedObject *to, const LcTemplateObject *object, const LcSeal *seal)
+serialise_stream(SerialisedObject *to, char *entries, Size entries_length, const char *data, Size length,
+				 const LcSeal *seal)
 {
-	StringInfoData sealed;
-
-	to->entries = serialise_fragment(&object->entries, seal, &to->entries_length);
-	to->is_stream = object->is_stream;
-	to->data = object->data;
-	to->length = object->length;
-	if (object->is_stream && seal != NULL)
+	to->is_stream = true;
+	to->entries = entries;
+	to->entries_length = entries_length;
+	to->data = data;
+	to->length = length;
+	if (seal != NULL)
 	{
+		StringInfoData sealed;
+
 		initStringInfo(&sealed);
-		lc_seal_append(&sealed, seal, object->data, object->length);
+		lc_seal_append(&sealed, seal, data, length);
 		to->data = sealed.data;
 		to->length = sealed.len;
+	}
+}
+
+/* The objects: streams as they are, dictionaries in a pack. */
+static void
+serialise_objects(Serialised *made, const LcTemplatePage *page, const LcSeal *seal)
+{
+	LcPack pack;
+
+	lc_pack_init(&pack);
+	made->objects = palloc0(page->count * sizeof(SerialisedObject) + 1);
+	for (int i = 0; i < page->count; i++)
+	{
+		const LcTemplateObject *object = &page->objects[i];
+		SerialisedObject *to = &made->objects[i];
+		Size length;
+		char *entries = serialise_fragment(&object->entries, object->is_stream ? seal : NULL, &length);
+
+		if (object->is_stream)
+			serialise_stream(to, entries, length, object->data, object->length, seal);
+		else
+		{
+			to->place = lc_pack_add(&pack, i + 1, entries, length);
+			pfree(entries);
+		}
+	}
+	if (pack.count > 0)
+	{
+		StringInfoData data;
+		char *entries;
+
+		initStringInfo(&data);
+		entries = lc_pack_finish(&pack, &data);
+		serialise_stream(&made->pack, entries, strlen(entries), data.data, data.len, seal);
 	}
 }
 
@@ -102,14 +143,13 @@ serialise(LcTemplate *template, const LcSeal *seal)
 
 	made->context = context;
 	made->serial = seal == NULL ? 0 : lc_seal_serial(seal);
-	made->objects = palloc0(page->count * sizeof(SerialisedObject) + 1);
-	for (int i = 0; i < page->count; i++)
-		serialise_object(&made->objects[i], &page->objects[i], seal);
-	made->page = serialise_fragment(&page->page, seal, NULL);
-	made->fonts = serialise_fragment(&page->fonts, seal, NULL);
-	made->xobjects = serialise_fragment(&page->xobjects, seal, NULL);
-	made->extgstates = serialise_fragment(&page->extgstates, seal, NULL);
-	made->other_resources = serialise_fragment(&page->other_resources, seal, NULL);
+	serialise_objects(made, page, seal);
+	/* The page is an object that the canvas packs. */
+	made->page = serialise_fragment(&page->page, NULL, NULL);
+	made->fonts = serialise_fragment(&page->fonts, NULL, NULL);
+	made->xobjects = serialise_fragment(&page->xobjects, NULL, NULL);
+	made->extgstates = serialise_fragment(&page->extgstates, NULL, NULL);
+	made->other_resources = serialise_fragment(&page->other_resources, NULL, NULL);
 	made->catalog = serialise_fragment(&page->catalog, seal, NULL);
 	MemoryContextSwitchTo(before);
 
@@ -259,12 +299,21 @@ lc_resources_init(LcResources *resources)
 	initStringInfo(&resources->extgstates);
 }
 
+static void
+add_stream(LcCanvas *canvas, int number, const SerialisedObject *object)
+{
+	lc_canvas_sealed_stream(canvas, number, object->entries, object->entries_length, object->data,
+							object->length);
+}
+
 void
 lc_template_begin(LcCanvas *canvas, const LcTemplate *ground)
 {
 	const Serialised *parts = serialised(ground, lc_canvas_seal(canvas));
+	int count = ground->page->count;
+	int pack = count + 1;
 
-	for (int i = 0; i < ground->page->count; i++)
+	for (int i = 0; i < count; i++)
 	{
 		const SerialisedObject *object = &parts->objects[i];
 		int number = lc_canvas_reserve(canvas);
@@ -272,11 +321,12 @@ lc_template_begin(LcCanvas *canvas, const LcTemplate *ground)
 		if (number != i + 1)
 			elog(ERROR, "the canvas has objects before the template's");
 		if (object->is_stream)
-			lc_canvas_sealed_stream(canvas, number, object->entries, object->entries_length,
-									object->data, object->length);
+			add_stream(canvas, number, object);
 		else
-			lc_canvas_object(canvas, number, object->entries, object->entries_length);
+			lc_canvas_packed(canvas, number, pack, object->place);
 	}
+	if (parts->pack.entries != NULL)
+		add_stream(canvas, lc_canvas_reserve(canvas), &parts->pack);
 	if (parts->catalog[0] != '\0')
 		lc_canvas_catalog(canvas, parts->catalog, strlen(parts->catalog));
 }

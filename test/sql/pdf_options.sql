@@ -186,6 +186,7 @@ SELECT options, pg_temp.on_blank(jsonb_build_object('qr_codes', jsonb_build_arra
     ('{"x": 10, "y": 20, "text": ""}'),
     ('{"x": 10, "y": 20, "color": "#fff"}')) AS t (options);
 SELECT pg_temp.on_blank(jsonb_build_object('qr_codes', jsonb_build_array(jsonb_build_object('x', 1, 'y', 1, 'text', repeat('x', 5000)))));
+SELECT pg_temp.on_blank(jsonb_build_object('qr_codes', jsonb_build_array(jsonb_build_object('x', 1, 'y', 1, 'text', 'é' || repeat('x', 2329)))));
 
 -- ------------------------------------------------------------ the page is the one that is used
 SELECT template, context, pg_temp.outcome(template || '{"text_elements": {"top": {"text": "x", "y": 400}}}', learning_context_name => context)

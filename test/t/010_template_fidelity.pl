@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use lib "$FindBin::RealBin/lib";
-use Document qw(check document output);
+use Document qw(check document objects output);
 use Template qw(server store write_file picture picture_name other_picture_name);
 use TemplatePdf qw(sound %images);
 
@@ -118,19 +118,19 @@ for my $name (@placed)
 # ---- what is not followed, what stays
 
 my $plain = qq($hidden, "protection": "none");
-my $bytes = slurp_file(filled('ways to other pages', $plain));
-unlike($bytes, qr/JavaScript|GoTo|StructElem|Bead|Thumb|OpenAction/,
+my $objects = objects(filled('ways to other pages', $plain));
+unlike($objects, qr/JavaScript|GoTo|StructElem|Bead|Thumb|OpenAction/,
 	'nothing leads to other pages, structure or scripts');
-is(() = $bytes =~ m{/StructTreeRoot\b}g, 2, 'the only structure is our own: named in the catalog, and there');
-is(() = $bytes =~ m{/Type /Page\b(?!s)}g, 1, 'there is one page');
-like($bytes, qr{/Subtype /Link }, 'the border of a link to a page stays');
+is(() = $objects =~ m{/StructTreeRoot\b}g, 2, 'the only structure is our own: named in the catalog, and there');
+is(() = $objects =~ m{/Type /Page\b(?!s)}g, 1, 'there is one page');
+like($objects, qr{/Subtype /Link }, 'the border of a link to a page stays');
 
-$bytes = slurp_file(filled('annotations', $plain));
-unlike($bytes, qr/Filespec|FileAttachment|Widget|AcroForm|Popup/, 'no files, forms and pop-ups');
-like($bytes, qr{/S /URI /URI \(https://}, 'a link to an address stays');
+$objects = objects(filled('annotations', $plain));
+unlike($objects, qr/Filespec|FileAttachment|Widget|AcroForm|Popup/, 'no files, forms and pop-ups');
+like($objects, qr{/S /URI /URI \(https://}, 'a link to an address stays');
 
-like(slurp_file(filled('layers', $plain)), qr{/OCProperties}, 'the layers stay');
-like(slurp_file(filled('transparency group', $plain)),
+like(objects(filled('layers', $plain)), qr{/OCProperties}, 'the layers stay');
+like(objects(filled('transparency group', $plain)),
 	qr{/Group << /CS /DeviceCMYK /I true /K true /S /Transparency >>}, 'the group, which poppler ignores, stays');
 
 # ---- what is added to resources that are none is added once

@@ -535,6 +535,16 @@ sub decoded_text
 		}
 	}
 	ok($left > 105 && $left < 115 && abs($left - $bottom) < 0.6, "a QR code's size includes its margin");
+
+	# What is in a code is said to be UTF-8: bytes of several languages look like those of another encoding.
+	for my $said ('Zoë Łukasz', 'Ğülşen', '王小明', 'أحمد بن علي', 'นภา', '𝒜🎓👩🏽‍🎓', 'x' x 2331, 'é' x 1165)
+	{
+		$file = texts({}, { qr_codes => [ { x => 100, y => 20, size => 550, text => '{name}' } ] },
+			user_full_name => $said);
+		output('pdftoppm', '-r', 150, '-png', '-singlefile', $file, $file);
+		is(output('zbarimg', '-q', '--raw', "$file.png"), encode('UTF-8', "$said\n"),
+			'a QR code of ' . encode('UTF-8', substr $said, 0, 20));
+	}
 }
 
 # ------------------------------------------------------------ credentials

@@ -31,7 +31,7 @@ sub ground
 		'<< /Type /Catalog /Pages 2 0 R >>',
 		'<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
 		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 $width 600] /Resources << /XObject << /I 5 0 R >> >> /Contents 4 0 R >>",
-		[ '', '0.9 g 0 0 40 40 re f' ],
+		[ '', "0.9 g 0 0 $width 40 re f" ],
 		[ "/Type /XObject /Subtype /Image /Width $bytes /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8",
 			join '', map { chr int rand 256 } 1 .. $bytes ]);
 }
@@ -65,11 +65,11 @@ sub preview
 
 sub digest { return 'SELECT md5(' . preview(@_) . ')' }
 
-# How wide the document's page is.
+# How wide the page of the document's template is, which its content says.
 sub width_of
 {
 	my ($session, $options) = @_;
-	my $answer = $session->ask('SELECT substring(convert_from(d, ' . q{'SQL_ASCII') from '/MediaBox \[0 0 (\d+)')}
+	my $answer = $session->ask('SELECT substring(convert_from(d, ' . q{'SQL_ASCII') from '0\.9 g 0 0 (\d+) 40')}
 		  . q{ FROM (SELECT regexp_replace(encode(} . preview($options) . q{, 'escape'), '\\\\...', '', 'g')::bytea AS d) AS made});
 
 	return $answer;

@@ -8,7 +8,7 @@ use Exporter 'import';
 use IPC::Run ();
 use PostgreSQL::Test::Utils ();
 
-our @EXPORT_OK = qw(literal store_file preview document error_of check info fonts text words pixels output);
+our @EXPORT_OK = qw(literal store_file preview document error_of check objects info fonts text words pixels output);
 
 my $count = 0;
 
@@ -92,6 +92,18 @@ sub check
 
 	IPC::Run::run([ 'qpdf', '--check', $file ], '>', \$out, '2>&1') or return $out;
 	return $out =~ /No syntax or stream encoding errors found/ && $out !~ /WARNING/ ? '' : $out;
+}
+
+# All objects of a document as text, out of their object streams, not compressed; white space is one space.
+sub objects
+{
+	my ($file) = @_;
+	my $text = output('qpdf', '--qdf', '--object-streams=disable', '--preserve-unreferenced', '--decrypt', $file, '-');
+
+	$text =~ s/\s+/ /g;
+	# Once unpacked, they are not used, and kept like all that is not.
+	$text =~ s{<<[^<>]*/Type /ObjStm[^<>]*>> stream .*? endstream}{}g;
+	return $text;
 }
 
 # pdfinfo's lines as a hash.
