@@ -23,11 +23,14 @@ KEYS = {"crop", "dpi", "grid", "guides", "name", "context", "date", "evidence", 
 PAPER, GRID, LABEL, GUIDE, FRAME, CAPTION = "#ffffff", "#e3dac6", "#a08c62", "#b5462f", "#b0b0b0", "#5c5c66"
 GAP = 12
 
+# Pages are drawn so many times larger: fine lines and the squares of QR codes become even.
+FINER = 3
+
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"
 
 
 def page(database, options, spec):
-    """The page as an image, SPEC's dpi; an error of the server ends the program with its words."""
+    """The page as an image with spec's dpi; an error of the server ends the program with its words."""
     sql = """SELECT encode(learning_credentials.preview_pdf(o, :'name', :'context', :'date', :'evidence'), 'base64')
       FROM (SELECT CASE WHEN o ?| ARRAY['template', 'page'] THEN o ELSE o || '{"page": {}}' END AS o
               FROM (VALUES (:'options'::jsonb)) AS v (o)) AS w;"""
@@ -43,9 +46,9 @@ def page(database, options, spec):
     with tempfile.NamedTemporaryFile() as file:
         file.write(base64.b64decode(answer.stdout))
         file.flush()
-        image = subprocess.run(["pdftoppm", "-r", str(spec["dpi"]), "-singlefile", file.name],
+        image = subprocess.run(["pdftoppm", "-r", str(FINER * spec["dpi"]), "-singlefile", file.name],
                                stdout=subprocess.PIPE, check=True).stdout
-    return Image.open(io.BytesIO(image)).convert("RGB")
+    return Image.open(io.BytesIO(image)).convert("RGB").reduce(FINER)
 
 
 def measured(image, spec):
