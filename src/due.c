@@ -168,6 +168,7 @@ lc_next_due(TimestampTz *when)
 			"                            WHERE r.configuration_id = f.id AND r.status = 'queued')"
 			"         ORDER BY c.retry_at LIMIT 1))",
 		.types = { InvalidOid },
+		.custom = true,
 	};
 	LcIdentity before;
 	Datum value;

@@ -103,7 +103,7 @@ quoted_word(const char *place)
 static char *
 quoted_character(const char *place)
 {
-	return quoted(place, pg_mblen(place));
+	return quoted(place, pg_utf_mblen((const unsigned char *) place));
 }
 
 /* ---------------------------------------------------------------- words and numbers */
