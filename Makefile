@@ -63,8 +63,10 @@ OBJS = \
 	src/pdf/template.o \
 	src/pdf/template_objects.o \
 	src/pdf/template_read.o \
+	src/pdf/template_streams.o \
 	src/pdf/typeset.o \
-	src/pdf/unicode.o
+	src/pdf/unicode.o \
+	src/pdf/unfilter.o
 
 # The install script, one file a topic, in the order they are run.
 SQL_PARTS = \
@@ -121,6 +123,7 @@ PROVE_TESTS = \
 	test/t/012_hostile_templates.pl \
 	test/t/013_templates_of_programs.pl \
 	test/t/014_changed_templates.pl \
+	test/t/015_filters.pl \
 	test/t/020_fonts.pl \
 	test/t/021_hostile_fonts_images.pl \
 	test/t/022_text_layer.pl \

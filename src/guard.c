@@ -141,6 +141,16 @@ lc_guard_check(void)
 }
 
 void
+lc_guard_need(Size bytes)
+{
+	void *room = palloc_extended(bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+
+	if (room == NULL)
+		lc_guard_memory_error();
+	pfree(room);
+}
+
+void
 lc_guard_memory_error(void)
 {
 	const char *what = guarded != NULL ? guarded : "file";

@@ -26,6 +26,12 @@ extern void lc_guard(const char *what, void (*work)(void *argument), void *argum
  */
 extern void lc_guard_check(void);
 
+/*
+ * Raises lc_guard_memory_error() unless there are so many bytes left. For libraries that do not look whether
+ * they got what they asked for.
+ */
+extern void lc_guard_need(Size bytes);
+
 /* Raises 54000: "what" needs more memory than the guard allows. For work() whose library said so. */
 pg_noreturn extern void lc_guard_memory_error(void);
 

@@ -18,6 +18,9 @@
 
 #define EVIDENCE "evidence."
 
+/* Digits of a position in a list. */
+#define MAX_POSITION_DIGITS 8
+
 #define FIRST_STRONG_ISOLATE "\xE2\x81\xA8"	   /* U+2068 */
 #define POP_DIRECTIONAL_ISOLATE "\xE2\x81\xA9" /* U+2069 */
 
@@ -114,18 +117,21 @@ evidence_value(JsonbContainer *container, const char *path, int length)
 		JsonbValue found;
 		JsonbValue *value;
 
+		CHECK_FOR_INTERRUPTS();
 		if (end < length && path[end] != '.')
 			continue;
 		if (JsonContainerIsObject(container))
 			value = getKeyJsonValueFromContainer(container, path, end, &found);
-		else
+		else if (end <= MAX_POSITION_DIGITS)
 		{
 			char *position = pnstrdup(path, end);
 
 			value = NULL;
-			if (end < 9 && strspn(position, "0123456789") == (size_t) end)
+			if (strspn(position, "0123456789") == (size_t) end)
 				value = getIthJsonbValueFromContainer(container, atoi(position));
 		}
+		else
+			break;
 		if (value == NULL)
 			continue;
 		if (end == length)

@@ -3,31 +3,19 @@
  *		The objects of a PDF -> serialised PDF (libqpdf).
  *
  * Every object that the page reaches is written down once, with a new number. What leads away from the
- * page (other pages, structure, actions, attachments) is not followed. Streams are copied as they are in
- * the file; they are decompressed only to see that they end. What belongs to a page is template_read.c's
- * business.
+ * page (other pages, structure, actions, attachments) is not followed. What belongs to a page is
+ * template_read.c's business, and what streams hold template_streams.c's.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
 #include "guard.h"
-#include "pdf/flate.h"
 #include "pdf/syntax.h"
 #include "pdf/template_reader.h"
-#include "settings.h"
 
-/* Values inside values; filters of a stream. */
+/* Values inside values. */
 #define MAX_NESTING 100
-#define MAX_FILTERS 8
-
-/* A stream's filters. */
-typedef struct Filters
-{
-	int count;
-	char *names[MAX_FILTERS];
-	bool plain[MAX_FILTERS]; /* no predictor */
-} Filters;
 
 /* ============================================================ errors */
 
@@ -46,22 +34,6 @@ lc_reader_unusable(LcReader *reader, const char *detail)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s cannot be used as a background", reader->what), errdetail("%s", detail),
 			 errhint("Open it in a PDF program and print it to a new PDF file.")));
-}
-
-/* What a stream may decompress to, in bytes. The page's content is also taken into memory, as a whole. */
-static Size
-stream_limit(bool is_content)
-{
-	return (Size) lc_parse_memory * 1024 / (is_content ? 4 : 1);
-}
-
-static void
-too_long(LcReader *reader, Size limit)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("%s has a stream that decompresses to more than %zu kB", reader->what, limit / 1024),
-			 errdetail("The limit comes from learning_credentials.parse_memory.")));
 }
 
 /* Repairs that are told one by one. */
@@ -84,19 +56,26 @@ sentence(LcReader *reader, qpdf_error error)
 	return psprintf("%s.", copy);
 }
 
+/* Was it that memory was used up? libqpdf takes that for a fault of the file. */
+static bool
+is_of_memory(LcReader *reader, qpdf_error error)
+{
+	const char *detail = qpdf_get_error_message_detail(reader->qpdf, error);
+
+	return detail != NULL && (strstr(detail, "bad_alloc") != NULL || strstr(detail, "memory") != NULL);
+}
+
 /* Raises what libqpdf has complained of, be it an error or a warning. */
 static void
 raise_complaint(LcReader *reader, qpdf_error error)
 {
-	char *detail = sentence(reader, error);
-
-	if (strstr(detail, "bad_alloc") != NULL || strstr(detail, "memory") != NULL)
+	if (is_of_memory(reader, error))
 		lc_guard_memory_error();
 	if (qpdf_get_error_code(reader->qpdf, error) == qpdf_e_password)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s needs a password", reader->what),
 				 errhint("Save it without a password.")));
-	lc_reader_damaged(reader, detail);
+	lc_reader_damaged(reader, sentence(reader, error));
 }
 
 void
@@ -121,6 +100,15 @@ next_warning(LcReader *reader)
 }
 
 void
+lc_reader_check_warnings(LcReader *reader)
+{
+	qpdf_error warning = next_warning(reader);
+
+	if (warning != NULL)
+		raise_complaint(reader, warning);
+}
+
+void
 lc_reader_note_repairs(LcReader *reader)
 {
 	LcTemplatePage *page = reader->page;
@@ -128,7 +116,7 @@ lc_reader_note_repairs(LcReader *reader)
 
 	while ((warning = next_warning(reader)) != NULL)
 	{
-		if (!reader->survey.repairable)
+		if (!reader->survey.repairable || is_of_memory(reader, warning))
 			raise_complaint(reader, warning);
 		if (++reader->repairs == 1)
 			page->repairs = sentence(reader, warning);
@@ -430,203 +418,6 @@ lc_reader_write_value(LcReader *reader, LcFragment *to, qpdf_oh value, int depth
 	lc_reader_check(reader);
 }
 
-/* ============================================================ streams */
-
-static bool
-is_expanding(const char *filter)
-{
-	return strcmp(filter, "/FlateDecode") == 0 || strcmp(filter, "/Fl") == 0 ||
-		strcmp(filter, "/LZWDecode") == 0 || strcmp(filter, "/LZW") == 0 ||
-		strcmp(filter, "/RunLengthDecode") == 0 || strcmp(filter, "/RL") == 0;
-}
-
-static bool
-is_ascii(const char *filter)
-{
-	return strcmp(filter, "/ASCII85Decode") == 0 || strcmp(filter, "/A85") == 0 ||
-		strcmp(filter, "/ASCIIHexDecode") == 0 || strcmp(filter, "/AHx") == 0;
-}
-
-static bool
-is_flate(const char *filter)
-{
-	return strcmp(filter, "/FlateDecode") == 0 || strcmp(filter, "/Fl") == 0;
-}
-
-static void
-add_filter(LcReader *reader, Filters *filters, qpdf_oh name, qpdf_oh parameters)
-{
-	if (!qpdf_oh_is_name(reader->qpdf, name))
-		lc_reader_damaged(reader, "A stream has a filter that is not a name.");
-	if (filters->count == MAX_FILTERS)
-		lc_reader_unusable(reader, "A stream has too many filters.");
-	filters->names[filters->count] = pstrdup(qpdf_oh_get_name(reader->qpdf, name));
-	if (strcmp(filters->names[filters->count], "/Crypt") == 0)
-		lc_reader_unusable(reader, "A stream has an encryption of its own.");
-	filters->plain[filters->count] = !qpdf_oh_is_dictionary(reader->qpdf, parameters) ||
-		!qpdf_oh_has_key(reader->qpdf, parameters, "/Predictor");
-	filters->count++;
-}
-
-/* Which filters a stream has, in the order in which they are undone. */
-static void
-get_filters(LcReader *reader, qpdf_oh stream, Filters *filters)
-{
-	qpdf_data qpdf = reader->qpdf;
-	qpdf_oh dictionary = qpdf_oh_get_dict(qpdf, stream);
-	qpdf_oh filter = lc_reader_get(reader, dictionary, "/Filter");
-	qpdf_oh parameters = lc_reader_get(reader, dictionary, "/DecodeParms");
-
-	filters->count = 0;
-	if (qpdf_oh_is_array(qpdf, filter))
-	{
-		int count = qpdf_oh_get_array_n_items(qpdf, filter);
-
-		for (int i = 0; i < count; i++)
-		{
-			qpdf_oh name = qpdf_oh_get_array_item(qpdf, filter, i);
-			bool has_own = qpdf_oh_is_array(qpdf, parameters) &&
-				i < qpdf_oh_get_array_n_items(qpdf, parameters);
-			qpdf_oh own = has_own ? qpdf_oh_get_array_item(qpdf, parameters, i) : parameters;
-
-			lc_reader_check(reader);
-			add_filter(reader, filters, name, own);
-			qpdf_oh_release(qpdf, name);
-			if (has_own)
-				qpdf_oh_release(qpdf, own);
-		}
-	}
-	else if (!qpdf_oh_is_null(qpdf, filter))
-		add_filter(reader, filters, filter, parameters);
-	qpdf_oh_release(qpdf, parameters);
-	qpdf_oh_release(qpdf, filter);
-	qpdf_oh_release(qpdf, dictionary);
-}
-
-/* Does a stream without data say that it has some? */
-static bool
-lost_data(LcReader *reader, qpdf_oh stream)
-{
-	qpdf_oh dictionary = qpdf_oh_get_dict(reader->qpdf, stream);
-	qpdf_oh length = lc_reader_get(reader, dictionary, "/Length");
-	bool lost = !qpdf_oh_is_integer(reader->qpdf, length) ||
-		qpdf_oh_get_int_value(reader->qpdf, length) != 0;
-
-	qpdf_oh_release(reader->qpdf, length);
-	qpdf_oh_release(reader->qpdf, dictionary);
-	return lost;
-}
-
-char *
-lc_reader_data(LcReader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e level, Size *length)
-{
-	QPDF_BOOL filtered = QPDF_FALSE;
-	unsigned char *malloced = NULL;
-	qpdf_error warning;
-	char *data;
-
-	*length = 0;
-	lc_reader_note_repairs(reader);
-	if (qpdf_oh_get_stream_data(reader->qpdf, stream, level, &filtered, &malloced, length) & QPDF_ERRORS)
-	{
-		free(malloced);
-		if ((warning = next_warning(reader)) != NULL)
-			raise_complaint(reader, warning); /* it tells more */
-		lc_reader_check(reader);
-		lc_reader_damaged(reader, "A stream cannot be read.");
-	}
-	data = MemoryContextAllocExtended(CurrentMemoryContext, *length + 1,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
-	if (data != NULL && *length > 0)
-		memcpy(data, malloced, *length);
-	free(malloced);
-	if (data == NULL)
-		lc_guard_memory_error();
-	if ((warning = next_warning(reader)) != NULL)
-		raise_complaint(reader, warning);
-	if (level != qpdf_dl_none && !filtered)
-		lc_reader_damaged(reader, "A stream cannot be decoded.");
-	if (*length == 0 && level == qpdf_dl_none && lost_data(reader, stream))
-		lc_reader_damaged(reader, "A stream's data cannot be found.");
-	return data;
-}
-
-/*
- * Decodes with libqpdf what is not FlateDecode alone. That is let be where only the last filter expands:
- * then it is the output that grows, and that the guard bounds. Filters of images are not undone.
- */
-static void
-expand_otherwise(LcReader *reader, qpdf_oh stream, const Filters *filters, StringInfo to)
-{
-	Size limit = stream_limit(to != NULL);
-	int last = filters->count - 1;
-	Size length;
-	char *data;
-
-	for (int i = 0; i < last; i++)
-	{
-		if (is_expanding(filters->names[i]))
-			lc_reader_unusable(reader, "A stream is compressed twice.");
-	}
-	if (!is_expanding(filters->names[last]) && !is_ascii(filters->names[last]))
-	{
-		if (to != NULL)
-			lc_reader_damaged(reader, "The page's content has a filter that is not for content.");
-		return;
-	}
-	data = lc_reader_data(reader, stream, qpdf_dl_specialized, &length);
-	if (length > limit)
-		too_long(reader, limit);
-	if (to != NULL)
-		appendBinaryStringInfo(to, data, (int) length);
-	pfree(data);
-}
-
-void
-lc_reader_expand(LcReader *reader, qpdf_oh stream, const char *data, Size length, StringInfo to)
-{
-	Size limit = stream_limit(to != NULL);
-	Filters filters;
-	int layers = 0;
-
-	/* Who wants only to know whether it ends, does not mind a predictor, which comes after FlateDecode. */
-	get_filters(reader, stream, &filters);
-	while (layers < filters.count && is_flate(filters.names[layers]) &&
-		   (filters.plain[layers] || to == NULL))
-	{
-		if (!filters.plain[layers++])
-			break;
-	}
-
-	if (filters.count == 0)
-	{
-		if (to != NULL)
-			appendBinaryStringInfo(to, data, (int) length);
-		return;
-	}
-	if (layers == 0 || (to != NULL && layers < filters.count))
-	{
-		expand_otherwise(reader, stream, &filters, to);
-		return;
-	}
-	switch (lc_inflate(to, data, length, layers, limit))
-	{
-		case LC_INFLATE_BROKEN:
-			lc_reader_damaged(reader, "A stream cannot be decompressed.");
-			break;
-		case LC_INFLATE_TOO_LONG:
-			too_long(reader, limit);
-			break;
-		case LC_INFLATE_DONE:
-			break;
-	}
-	for (int i = layers; i < filters.count; i++)
-	{
-		if (is_expanding(filters.names[i]))
-			lc_reader_unusable(reader, "A stream is compressed twice.");
-	}
-}
-
 /* ============================================================ objects */
 
 /* The next object of the page, which has the number that comes next. */
@@ -670,7 +461,7 @@ lc_reader_write_pending(LcReader *reader)
 			if (qpdf_oh_is_stream(reader->qpdf, met->handle))
 			{
 				object->is_stream = true;
-				object->data = lc_reader_data(reader, met->handle, qpdf_dl_none, &object->length);
+				object->data = lc_reader_data(reader, met->handle, &object->length);
 				lc_reader_expand(reader, met->handle, object->data, object->length, NULL);
 			}
 			qpdf_oh_release(reader->qpdf, met->handle);

@@ -394,7 +394,7 @@ read_content(LcReader *reader, qpdf_oh handle)
 	{
 		qpdf_oh stream = (qpdf_oh) lfirst_int(cell);
 		Size length;
-		char *data = lc_reader_data(reader, stream, qpdf_dl_none, &length);
+		char *data = lc_reader_data(reader, stream, &length);
 
 		lc_reader_expand(reader, stream, data, length, &content);
 		appendStringInfoChar(&content, '\n');
@@ -469,7 +469,7 @@ survey_decrypted(LcReader *reader, int number)
 	{
 		qpdf_oh dictionary = qpdf_oh_get_dict(qpdf, stream);
 		Size length;
-		char *data = lc_reader_data(reader, stream, qpdf_dl_none, &length);
+		char *data = lc_reader_data(reader, stream, &length);
 
 		lc_survey_container(&reader->survey, data, length, qpdf_oh_has_key(qpdf, dictionary, "/Filter"),
 							qpdf_oh_get_int_value(qpdf, lc_reader_get(reader, dictionary, "/N")),

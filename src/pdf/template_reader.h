@@ -1,6 +1,7 @@
 /*
  * pdf/template_reader.h
- *		What template_read.c (the page) and template_objects.c (its objects) share. Nobody else includes it.
+ *		What template_read.c (the page), template_objects.c (its objects) and template_streams.c (their data)
+ *		share. Nobody else includes it.
  */
 #ifndef LC_TEMPLATE_READER_H
 #define LC_TEMPLATE_READER_H
@@ -65,6 +66,9 @@ extern void lc_reader_check(LcReader *reader);
  */
 extern void lc_reader_note_repairs(LcReader *reader);
 
+/* Raises the first of libqpdf's warnings, if any. */
+extern void lc_reader_check_warnings(LcReader *reader);
+
 /* Parts of a dictionary: its keys, each with the slash; a value, null if there is none; is it this name? */
 extern List *lc_reader_keys(LcReader *reader, qpdf_oh dictionary);
 extern qpdf_oh lc_reader_get(LcReader *reader, qpdf_oh dictionary, const char *key);
@@ -99,9 +103,10 @@ extern void lc_reader_write_pending(LcReader *reader);
 /* Adds a stream that is not in the file, and returns its number. "data" is kept. */
 extern int lc_reader_add_stream(LcReader *reader, const char *entries, char *data, Size length);
 
-/* A stream's data, palloc'd: as in the file (qpdf_dl_none), or decoded by libqpdf. */
-extern char *lc_reader_data(LcReader *reader, qpdf_oh stream, enum qpdf_stream_decode_level_e level,
-							Size *length);
+/* ---- template_streams.c ---- */
+
+/* A stream's data as they are in the file, palloc'd. */
+extern char *lc_reader_data(LcReader *reader, qpdf_oh stream, Size *length);
 
 /*
  * Undoes a stream's compressions, to see that they end within bounds. If "to" is not NULL, all filters

@@ -159,6 +159,18 @@ MarkGUCPrefixReserved(const char *className)
 {
 }
 
+/* What the worker has, which is not built in: it knows nothing of documents. */
+bool
+lc_check_databases(char **newval, void **extra, GucSource source)
+{
+	return true;
+}
+
+void
+lc_worker_register(void)
+{
+}
+
 /* ---- assets ---- */
 
 const char *

@@ -219,6 +219,10 @@ SELECT pg_temp.outcome('{"page": {}, "text_elements": {"name": {"font": ["Courie
 SELECT learning_credentials.preview_pdf(NULL) IS NULL AS strict;
 SELECT pg_temp.outcome('{"page": {}}', evidence => '[]');
 SELECT pg_temp.outcome('{"page": {}}', user_full_name => '');
+-- A name of a megabyte that leads nowhere: looked for as quickly as any other.
+SELECT pg_temp.outcome(jsonb_build_object('page', '{}'::jsonb, 'text_elements',
+           jsonb_build_object('name', jsonb_build_object('text', '{evidence.list' || repeat('.1', 500000) || '}'))),
+       evidence => '{"list": [[1]]}');
 SAVEPOINT s;
 SELECT octet_length(learning_credentials.preview_pdf('{"page": {}}', issue_date => 'infinity')) > 0;
 ROLLBACK TO s;

@@ -11,7 +11,7 @@ use Time::HiRes qw(time);
 use lib "$FindBin::RealBin/lib";
 use Document qw(output);
 use Template qw(server store write_file);
-use TemplatePdf qw(sound hostile);
+use TemplatePdf qw(build sound hostile);
 
 use constant SECONDS => 5;
 
@@ -24,7 +24,7 @@ my $source = write_file("$folder/source.pdf", $sound{'layers'});
 output('qpdf', '--encrypt', 'secret', 'owner', '256', '--', $source, "$folder/locked.pdf");
 $hostile{'needs a password'} = [ slurp_file("$folder/locked.pdf"), 'needs a password' ];
 
-plan tests => 5 * keys(%hostile) + 5;
+plan tests => 5 * keys(%hostile) + 8;
 
 my $node = server();
 my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
@@ -59,6 +59,33 @@ my (undef, undef, $said) = store($node, 'small', $path, "SET learning_credential
 like($said, qr/decompresses to more than 102400 kB/, 'the limit is the setting');
 is((store($node, 'large', $path, "SET learning_credentials.parse_memory = '1GB';"))[0],
 	0, 'what is within the limit is a template');
+
+# ---- memory may be used up at any point
+
+# Streams whose lengths are said by the next one take stack, which needs memory too; one that is decoded takes much
+# at once, at last.
+my @pages = ('<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 842 595] >>');
+my $chained = write_file("$folder/chained.pdf",
+	build(@pages, '<< /Type /Page /Parent 2 0 R /Resources << /XObject << /X 4 0 R >> >> >>', (map { [ "/Length $_ 0 R", '' ] } 5 .. 480), '0'));
+my $runs = write_file("$folder/runs.pdf",
+	build(@pages, '<< /Type /Page /Parent 2 0 R /Contents 4 0 R >>', [ '/Filter /RunLengthDecode', "\x81 " x (60 * 8192) . "\x80" ]));
+for my $try ([ 'chained', $chained, 100, 2000, 7 ], [ 'runs', $runs, 60 * 1024, 300 * 1024, 1500 ], [ 'sound', $source, 100, 9000, 23 ])
+{
+	my ($name, $file, $from, $to, $step) = @$try;
+	my $outcomes = $node->safe_psql('postgres', qq{
+		CREATE OR REPLACE FUNCTION read_within(kilobytes int, file bytea) RETURNS text LANGUAGE plpgsql AS \$\$
+		BEGIN
+			PERFORM set_config('learning_credentials.parse_memory', kilobytes::text, true);
+			INSERT INTO learning_credentials.credential_asset (slug, content) VALUES ('within', file);
+			RAISE EXCEPTION 'stored' USING ERRCODE = 'LC000';
+		EXCEPTION WHEN OTHERS THEN
+			RETURN SQLSTATE;
+		END \$\$;
+		SET client_min_messages = error;
+		SELECT string_agg(DISTINCT outcome, ' ')
+		  FROM (SELECT read_within(kilobytes, pg_read_binary_file('$file')) AS outcome FROM generate_series($from, $to, $step) AS kilobytes) AS tried});
+	like($outcomes, $name eq 'chained' ? qr/^22023 54000$/ : qr/^54000 LC000$/, "$name: however little memory there is, the server stays up");
+}
 
 # ---- no memory is lost: one session meets every one of them again and again
 
