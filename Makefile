@@ -27,6 +27,7 @@ OBJS = \
 	src/run.o \
 	src/schedule.o \
 	src/schedule_text.o \
+	src/scheduler.o \
 	src/slot.o \
 	src/spi.o \
 	src/step.o \
@@ -136,6 +137,10 @@ PROVE_TESTS = \
 	test/t/060_schedule.pl \
 	test/t/063_deadlines.pl \
 	test/t/064_notify.pl \
+	test/t/070_worker.pl \
+	test/t/071_worker_databases.pl \
+	test/t/072_worker_processes.pl \
+	test/t/073_start_worker.pl \
 	test/t/100_dump_restore.pl \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \

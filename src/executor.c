@@ -29,6 +29,7 @@
 #include "slot.h"
 #include "spi.h"
 #include "step.h"
+#include "worker.h"
 
 PG_FUNCTION_INFO_V1(lc_generate_credentials);
 PG_FUNCTION_INFO_V1(lc_generate_all_credentials);
@@ -193,8 +194,10 @@ make_documents(Executor *executor, const LcRun *run)
 	{
 		LcConfiguration *configuration;
 		LcIssued issued = { 0 };
+		bool goes_on;
 
 		CHECK_FOR_INTERRUPTS();
+		goes_on = lc_executor_goes_on();
 		begin(executor, &step);
 		configuration = lc_configuration_load(run->configuration_id);
 		report(configuration, run, "making documents");
@@ -203,7 +206,7 @@ make_documents(Executor *executor, const LcRun *run)
 			issued = issue_batch(executor, configuration);
 			executor->position = issued.last;
 		}
-		if (configuration->suspension_reason != NULL ||
+		if (configuration->suspension_reason != NULL || !goes_on ||
 			TimestampDifferenceExceeds(began, GetCurrentTimestamp(), MILLISECONDS_AT_A_RUN))
 			executor->count = 0;
 		else
@@ -402,7 +405,7 @@ lc_execute_runs(void)
 		PG_TRY();
 		{
 			executor = start_work();
-			while (work(executor))
+			while (lc_executor_goes_on() && work(executor))
 				CHECK_FOR_INTERRUPTS();
 			end_work(executor);
 		}
@@ -431,7 +434,7 @@ lc_executors_wanted(void)
 {
 	static LcStatement select = {
 		.sql =
-			"SELECT least(sum(greatest(open.wanted - open.there, 0)), 1000)::int4"
+			"SELECT least(coalesce(sum(greatest(open.wanted - open.there, 0)), 0), 1000)::int4"
 			"  FROM (SELECT CASE WHEN r.retrieved IS NULL THEN 1"
 			"                    ELSE greatest(ceil((r.queued - p.done) / $1::float8), 1) END AS wanted,"
 			"               p.executors AS there"

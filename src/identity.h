@@ -19,6 +19,12 @@ typedef struct LcIdentity
 extern Oid lc_extension_owner(void);
 
 /*
+ * Keeps the extension from being dropped until the transaction ends; false when it is not there. Taken
+ * before the locks of tables, as DROP EXTENSION does, so that it waits for us and no deadlock comes of it.
+ */
+extern bool lc_hold_extension(void);
+
+/*
  * From here on with the rights of a role and search_path = pg_catalog, pg_temp, until
  * lc_act_as_before(). After an error the transaction's end restores both.
  *

@@ -11,14 +11,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
-#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -28,6 +25,7 @@
 #include "identity.h"
 #include "run.h"
 #include "settings.h"
+#include "slot.h"
 #include "spi.h"
 #include "wakeup.h"
 #include "worker.h"
@@ -63,7 +61,7 @@ static bool came_to_its_end = false;
 
 /* ---------------------------------------------------------------- coming and going */
 
-/* A scheduler leaves: the launcher is told, and at once where it did not get to say when. */
+/* A scheduler leaves. Where it did not get to say when something is due, another one is to look soon. */
 static void
 scheduler_leaves(int code, Datum argument)
 {
@@ -78,7 +76,13 @@ scheduler_leaves(int code, Datum argument)
 		database->not_before = 0;
 	}
 	else
+	{
+		TimestampTz soon =
+			TimestampTzPlusMilliseconds(GetCurrentTimestamp(), lc_pause_seconds(1) * 1000);
+
 		database->due = 0;
+		database->not_before = Max(database->not_before, soon);
+	}
 	if (state->launcher_latch != NULL)
 		SetLatch(state->launcher_latch);
 	LWLockRelease(&state->lock);
@@ -139,21 +143,6 @@ connect_to_database(Oid oid)
 /* ---------------------------------------------------------------- looking */
 
 /*
- * Keeps the extension from being dropped until the transaction ends, which DROP EXTENSION waits for.
- * False when it is not there.
- */
-static bool
-hold_extension(void)
-{
-	Oid extension = get_extension_oid("learning_credentials", true);
-
-	if (!OidIsValid(extension))
-		return false;
-	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-	return get_extension_oid("learning_credentials", true) == extension;
-}
-
-/*
  * Looks after what was left behind, queues what is due, and counts the executors that would find work.
  * When there will be something due comes into the shared entry: from the beginning on all that is
  * committed counts there, so that nothing gets lost between the snapshot and the end. Returns the
@@ -175,7 +164,7 @@ look(void)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (hold_extension())
+	if (lc_hold_extension())
 	{
 		LcIdentity before;
 
@@ -411,6 +400,36 @@ lc_executor_goes_on(void)
 	return my_place < lc_max_workers && lc_database_listed(database_name);
 }
 
+/* An error is none when the extension is not there any more: it was dropped under the executor's feet. */
+static void
+execute_runs(void)
+{
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		if (lc_executor_goes_on())
+			lc_execute_runs();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(TopMemoryContext);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (error == NULL)
+		return;
+
+	HOLD_INTERRUPTS();
+	AbortOutOfAnyTransaction();
+	RESUME_INTERRUPTS();
+	StartTransactionCommand();
+	if (lc_hold_extension())
+		ReThrowError(error);
+	CommitTransactionCommand();
+}
+
 void
 lc_executor_main(Datum argument)
 {
@@ -422,8 +441,7 @@ lc_executor_main(Datum argument)
 	if (!take_place(oid, place))
 		proc_exit(0);
 	connect_to_database(oid);
-	if (lc_executor_goes_on())
-		lc_execute_runs();
+	execute_runs();
 	pgstat_report_stat(true);
 	came_to_its_end = true;
 	proc_exit(0);

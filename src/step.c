@@ -40,6 +40,7 @@ lc_step_begin(LcStepState *step)
 	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
 		(void) set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_LOCAL, true, 0, false);
+	(void) lc_hold_extension();
 	lc_act_as_owner(&step->before);
 	MemoryContextSwitchTo(caller);
 }
