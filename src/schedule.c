@@ -40,7 +40,6 @@ typedef struct Segment
 	pg_time_t start; /* PG_INT64_MIN: whenever */
 	pg_time_t end;	 /* NEVER: open */
 	int64 offset;	 /* local time is that many seconds ahead of UTC */
-	int64 next_offset;
 } Segment;
 
 /* ---------------------------------------------------------------- instants */
@@ -92,7 +91,7 @@ zone_of(const char *name)
 	return zone;
 }
 
-/* Fills in the end of a segment, and the offset if "offset_known" is false, from an instant in it. */
+/* Fills in the offset and the end of a segment, from an instant in it. */
 static void
 find_end(const pg_tz *zone, pg_time_t instant, Segment *segment)
 {
@@ -106,11 +105,9 @@ find_end(const pg_tz *zone, pg_time_t instant, Segment *segment)
 	{
 		case 1:
 			segment->end = boundary;
-			segment->next_offset = after;
 			break;
 		case 0:
 			segment->end = NEVER;
-			segment->next_offset = before;
 			break;
 		default:
 			elog(ERROR, "no offset of time zone \"%s\"",
