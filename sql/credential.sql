@@ -168,6 +168,9 @@ CREATE TABLE learning_credentials.credential_event (
         (reason IS NULL) = (reason_salt IS NULL)
         AND (reason IS NULL OR (reason_commitment IS NOT NULL
              AND reason_commitment = sha256(reason_salt || convert_to(reason, 'UTF8'))))));
+-- For whoever asks what has happened since: events are appended in the order of time, nearly.
+CREATE INDEX credential_event_occurred ON learning_credentials.credential_event
+    USING brin (occurred_at) WITH (autosummarize = on);
 COMMENT ON TABLE learning_credentials.credential_event IS
 'Every change of every credential''s status: what, when, by whom, why. Append-only; kept also when a credential that was never available is deleted.';
 COMMENT ON COLUMN learning_credentials.credential_event.credential_uuid IS 'The credential. No foreign key: a history outlives its subject.';
