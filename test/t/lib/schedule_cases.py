@@ -149,7 +149,8 @@ def make(count):
         if changed[name] and chance.random() < 0.6:
             change = chance.choice(changed[name])
             hours = [(change + timedelta(minutes=30 * i)).astimezone(ZONE[name]).hour for i in range(-4, 4)]
-            after = change + timedelta(seconds=chance.randint(-2 * 86400, 4 * 3600))
+            hours_before, hours_after = chance.choice([(48, 4), (48, 4), (1, 2)])
+            after = change + timedelta(seconds=chance.randint(-hours_before * 3600, hours_after * 3600))
         else:
             after = first + timedelta(seconds=chance.randint(0, int((last - first).total_seconds())))
         if chance.random() < 0.5:
