@@ -137,6 +137,7 @@ PROVE_TESTS = \
 	test/t/060_schedule.pl \
 	test/t/063_deadlines.pl \
 	test/t/064_notify.pl \
+	test/t/065_pg_cron.pl \
 	test/t/066_listening.pl \
 	test/t/070_worker.pl \
 	test/t/071_worker_databases.pl \

@@ -19,7 +19,7 @@ packages=(g++ gcc libc6-dev make pkg-config
 
 # What only one stage needs: more fonts, the programs that texts and schedules are compared with; the reference of the
 # bench; the compiler that has libFuzzer.
-declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin python3-croniter python3-tz"
+declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin python3-croniter python3-psycopg2 python3-tz"
     [demo]="fonts-noto-cjk" [bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
     python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev"
     [memcheck]="valgrind" [pictures]="fonts-inter-variable fonts-noto-cjk fonts-urw-base35 python3-pil")
@@ -102,6 +102,22 @@ allow_cluster() {
     fi
 }
 
+# offered PACKAGE: can it be installed, or is it already?
+offered() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+
+# add_pg_cron MAJOR: the one package that a distribution may not have; the test that needs it skips itself then
+add_pg_cron() {
+    local package=postgresql-$1-cron
+    if ! offered "$package" && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+        [ -n "$updated" ] || ! apt update || updated=yes
+    fi
+    if offered "$package"; then
+        packages+=("$package")
+    else
+        say "NO PG_CRON: the package lists offer no $package; what is tested with it is skipped"
+    fi
+}
+
 install_packages() {
     local major='' missing
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
@@ -118,6 +134,9 @@ install_packages() {
         fi
         packages+=("postgresql-$major" "postgresql-server-dev-$major")
         PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
+    fi
+    if [ "$stage" = test ]; then
+        add_pg_cron "${major:-$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')}"
     fi
     find_missing
     [ "${#missing[@]}" -gt 0 ] || return 0
