@@ -16,9 +16,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "callable.h"
 #include "compat.h"
@@ -28,15 +30,6 @@
 #include "spi.h"
 
 #define SCHEMA "learning_credentials"
-
-/*
- * Rows of a retrieval function that are in memory at a time: as many as take about that many bytes, by
- * the size of those before them.
- */
-#define FIRST_ROWS 100
-#define MOST_ROWS 10000
-#define MOST_GROWTH 4
-#define BYTES_AT_A_TIME (4 * 1024 * 1024)
 
 typedef struct CallableForm
 {
@@ -233,19 +226,17 @@ lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind)
 
 /* ---------------------------------------------------------------- calling */
 
-/* Calls of a retrieval function, as the configuration's role and within its limit of time. */
+/* A call of a retrieval function; receives its rows. */
 typedef struct Retrieval
 {
+	DestReceiver receiver; /* must be first */
 	const LcConfiguration *configuration;
-	const int64 *user_id;
-	Oid role;
-	LcDeadline deadline;
-	Portal portal;
-	long rows;		/* to fetch */
-	LcSieve *sieve; /* NULL: every row is wanted */
-	LcReceiver receive;
-	void *argument;
-	MemoryContext chunk; /* what is made of the rows that were fetched */
+	const int64 *user_id; /* NULL: everybody */
+	LcSieve *sieve;		  /* NULL: every row is wanted */
+	Tuplestorestate *rows;
+	TupleDesc desc;
+	Datum no_details;
+	MemoryContext row_context; /* what is made of one row */
 } Retrieval;
 
 /* The sieve that a function may take, and which function; see lc_take_sieve(). */
@@ -268,68 +259,77 @@ lc_take_sieve(Oid function)
 }
 
 /*
- * Takes a row of SPI_tuptable; error when it is none that a retrieval function may return. Returns false
- * for another user than the one who was asked for.
+ * The details of a row in one piece, which do not depend on the table that they may come from. Error
+ * when they are no object.
  */
-static bool
-take_row(const Retrieval *retrieval, uint64 number, LcEligibility *row)
+static Datum
+take_details(const Retrieval *retrieval, Datum details, int64 user_id)
 {
-	const char *function = retrieval->configuration->retrieval_func;
-	bool isnull;
+	Jsonb *object = DatumGetJsonbP(details);
 
-	row->user_id = DatumGetInt64(lc_spi_value(number, 1, &isnull));
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("function \"%s\" returned a row without user_id", function)));
-	if (retrieval->user_id != NULL && row->user_id != *retrieval->user_id)
-		return false;
-	row->is_eligible = DatumGetBool(lc_spi_value(number, 2, &isnull)) && !isnull;
-	row->eligible_since = DatumGetTimestampTz(lc_spi_value(number, 3, &isnull));
-	row->since_known = !isnull;
-	row->details = lc_spi_value(number, 4, &isnull);
-	if (isnull)
-		row->details = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-	else
-		row->details = JsonbPGetDatum(DatumGetJsonbP(row->details));
-	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(row->details)))
+	if (!JB_ROOT_IS_OBJECT(object))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("function \"%s\" returned details that are not an object for user " INT64_FORMAT,
-						function, row->user_id)));
+						retrieval->configuration->retrieval_func, user_id)));
+	return JsonbPGetDatum(object);
+}
+
+/*
+ * Takes a row: keeps it if it is wanted; error when it is none that a retrieval function may return.
+ * Asked for one user, a function may list others too; they are left out.
+ */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Retrieval *retrieval = (Retrieval *) receiver;
+	LcSieve *sieve = retrieval->sieve;
+	MemoryContext old;
+	Datum values[LC_ELIGIBILITY_DETAILS];
+	bool nulls[LC_ELIGIBILITY_DETAILS];
+	Datum *is_eligible = &values[LC_ELIGIBILITY_IS_ELIGIBLE - 1];
+	Datum *details = &values[LC_ELIGIBILITY_DETAILS - 1];
+	int64 user_id;
+
+	slot_getallattrs(slot);
+	memcpy(values, slot->tts_values, sizeof(values));
+	memcpy(nulls, slot->tts_isnull, sizeof(nulls));
+	if (nulls[LC_ELIGIBILITY_USER - 1])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("function \"%s\" returned a row without user_id",
+						retrieval->configuration->retrieval_func)));
+	user_id = DatumGetInt64(values[LC_ELIGIBILITY_USER - 1]);
+	if (retrieval->user_id != NULL && user_id != *retrieval->user_id)
+		return true;
+
+	old = MemoryContextSwitchTo(retrieval->row_context);
+	if (nulls[LC_ELIGIBILITY_IS_ELIGIBLE - 1])
+		*is_eligible = BoolGetDatum(false);
+	if (nulls[LC_ELIGIBILITY_DETAILS - 1])
+		*details = retrieval->no_details;
+	else
+		*details = take_details(retrieval, *details, user_id);
+	nulls[LC_ELIGIBILITY_IS_ELIGIBLE - 1] = nulls[LC_ELIGIBILITY_DETAILS - 1] = false;
+	if (sieve == NULL || sieve->taken || lc_sieve_passes(sieve, user_id, DatumGetBool(*is_eligible)))
+		tuplestore_putvalues(retrieval->rows, retrieval->desc, values, nulls);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(retrieval->row_context);
 	return true;
 }
 
-/* Hands over the rows of SPI_tuptable that are wanted. Returns the bytes that this took. */
-static Size
-hand_over(const Retrieval *retrieval, uint64 count)
+static void
+begin_rows(DestReceiver *receiver, int operation, TupleDesc desc)
 {
-	MemoryContext old = MemoryContextSwitchTo(retrieval->chunk);
-	LcSieve *sieve = retrieval->sieve;
-	LcEligibility *rows = palloc(sizeof(LcEligibility) * count);
-	int kept = 0;
-	Size bytes;
-	uint64 i;
-
-	for (i = 0; i < count; i++)
-	{
-		LcEligibility *row = &rows[kept];
-
-		CHECK_FOR_INTERRUPTS();
-		if (take_row(retrieval, i, row) &&
-			(sieve == NULL || sieve->taken || lc_sieve_passes(sieve, row->user_id, row->is_eligible)))
-			kept++;
-	}
-	if (kept > 0)
-		retrieval->receive(rows, kept, retrieval->argument);
-	MemoryContextSwitchTo(old);
-	bytes = MemoryContextMemAllocated(retrieval->chunk, true);
-	MemoryContextReset(retrieval->chunk);
-	return bytes;
 }
 
 static void
-open_cursor(void *argument)
+end_rows(DestReceiver *receiver)
+{
+}
+
+static void
+call_retrieval(void *argument)
 {
 	Retrieval *retrieval = argument;
 	const LcConfiguration *configuration = retrieval->configuration;
@@ -341,86 +341,55 @@ open_cursor(void *argument)
 	char *sql = psprintf("SELECT user_id, is_eligible, eligible_since, details FROM %s($1, $2, $3)",
 						 configuration->retrieval_func);
 
-	retrieval->portal = SPI_cursor_open_with_args(NULL, sql, 3, types, values, nulls, false, 0);
+	lc_spi_select(sql, 3, types, values, nulls, &retrieval->receiver);
 }
 
-static void
-fetch(void *argument)
+TupleDesc
+lc_eligibility_desc(void)
 {
-	Retrieval *retrieval = argument;
-
-	SPI_cursor_fetch(retrieval->portal, true, retrieval->rows);
-}
-
-/* The limit holds for all steps together; what the receiver does between them is not the function's. */
-static void
-retrieval_step(Retrieval *retrieval, void (*step)(void *argument))
-{
-	LcIdentity before;
-
-	lc_act_as_stranger(&before, retrieval->role);
-	lc_deadline(&retrieval->deadline, step, retrieval);
-	lc_act_as_before(&before);
-}
-
-/* Calls the function and hands over its rows. */
-static void
-call_retrieval(Retrieval *retrieval)
-{
-	retrieval->rows = FIRST_ROWS;
-	retrieval_step(retrieval, open_cursor);
-	for (;;)
-	{
-		SPITupleTable *fetched;
-		double count;
-		Size bytes;
-
-		retrieval_step(retrieval, fetch);
-		if (SPI_processed == 0)
-			break;
-		fetched = SPI_tuptable;
-		count = SPI_processed;
-		bytes = MemoryContextMemAllocated(fetched->tuptabcxt, true);
-		bytes += hand_over(retrieval, SPI_processed);
-		SPI_freetuptable(fetched);
-		retrieval->rows = Min(retrieval->rows * MOST_GROWTH, MOST_ROWS);
-		retrieval->rows = Max(1, Min(retrieval->rows, count * BYTES_AT_A_TIME / bytes));
-	}
-	SPI_cursor_close(retrieval->portal);
+	return lookup_rowtype_tupdesc_copy(our_type("eligibility"), -1);
 }
 
 void
 lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcSieve *sieve,
-			LcReceiver receive, void *argument)
+			Tuplestorestate *rows)
 {
 	Retrieval retrieval = {
+		.receiver = { .receiveSlot = receive_row,
+					  .rStartup = begin_rows,
+					  .rShutdown = end_rows,
+					  .rDestroy = end_rows,
+					  .mydest = DestTuplestore },
 		.configuration = configuration,
 		.user_id = user_id,
-		.role = lc_configuration_role(configuration),
-		.deadline = { .what = "function",
-					  .name = configuration->retrieval_func,
-					  .setting = "retrieval_timeout",
-					  .limit = lc_retrieval_timeout },
 		.sieve = sieve,
-		.receive = receive,
-		.argument = argument,
+		.rows = rows,
 	};
+	LcDeadline deadline = { .what = "function",
+							.name = configuration->retrieval_func,
+							.setting = "retrieval_timeout",
+							.limit = lc_retrieval_timeout };
 	Oid function = lc_callable_for(configuration, LC_RETRIEVAL);
+	LcIdentity before;
 
 	lc_spi_connect(false);
-	retrieval.chunk =
-		AllocSetContextCreate(CurrentMemoryContext, "retrieved rows", ALLOCSET_DEFAULT_SIZES);
+	retrieval.desc = lc_eligibility_desc();
+	retrieval.no_details = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	retrieval.row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "row of a retrieval", ALLOCSET_DEFAULT_SIZES);
 	offer.sieve = sieve;
 	offer.function = function;
+	lc_act_as_stranger(&before, lc_configuration_role(configuration));
 	PG_TRY();
 	{
-		call_retrieval(&retrieval);
+		lc_deadline(&deadline, call_retrieval, &retrieval);
 	}
 	PG_FINALLY();
 	{
 		offer.sieve = NULL;
 	}
 	PG_END_TRY();
+	lc_act_as_before(&before);
 	lc_spi_finish();
 }
 

@@ -6,7 +6,7 @@
 #define LC_CALLABLE_H
 
 #include "fmgr.h"
-#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "definition.h"
 #include "sieve.h"
@@ -32,25 +32,26 @@ extern char *lc_callable_check(const char *name, LcCallableKind kind);
  */
 extern Oid lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind);
 
-/* A row of a retrieval function. */
-typedef struct LcEligibility
+/* The columns of type eligibility, which never change. */
+enum
 {
-	int64 user_id;
-	bool is_eligible;
-	bool since_known;
-	TimestampTz eligible_since;
-	Datum details; /* jsonb, an object */
-} LcEligibility;
+	LC_ELIGIBILITY_USER = 1,
+	LC_ELIGIBILITY_IS_ELIGIBLE,
+	LC_ELIGIBILITY_SINCE,
+	LC_ELIGIBILITY_DETAILS
+};
+
+/* The type's description, palloc'd. */
+extern TupleDesc lc_eligibility_desc(void);
 
 /*
  * Calls the configuration's retrieval function as its role, for everybody or for one user
- * ("user_id" not NULL), and hands its rows to "receive", some at a time, with the caller's own
- * identity. The rows live only during that call. With a sieve only the rows that it lets pass are
- * handed over. Errors of the function pass through.
+ * ("user_id" not NULL), and adds its rows to "rows", of type eligibility: is_eligible is not NULL and
+ * details is an object. With a sieve only the rows that it lets pass are added. Errors of the function
+ * pass through.
  */
-typedef void (*LcReceiver)(const LcEligibility *rows, int count, void *argument);
 extern void lc_retrieve(const LcConfiguration *configuration, const int64 *user_id, LcSieve *sieve,
-						LcReceiver receive, void *argument);
+						Tuplestorestate *rows);
 
 /*
  * The sieve of the lc_retrieve() that is calling this function itself; NULL: there is none, or it calls

@@ -10,15 +10,22 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "lib/integerset.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/array.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
 
 #include "callable.h"
 #include "enqueue.h"
 #include "issue.h"
 #include "spi.h"
+
+/* What is queued by a statement: so many users, or so many bytes of their details. */
+#define MOST_ROWS 10000
+#define MOST_BYTES (4 * 1024 * 1024)
 
 /*
  * The users who have, or had, a credential of the configuration, and those of them of whom an attempt
@@ -166,24 +173,44 @@ requeue_due(const Enqueue *enqueue, const int64 *user_ids, const Datum *evidence
 	return lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
-/* Receives rows of users who are eligible and wanted, and queues them. */
+/* Queues the users of whom there is a row. Of several rows of a user the first counts. */
 static void
-receive(const LcEligibility *rows, int count, void *argument)
+queue_rows(Enqueue *enqueue, Tuplestorestate *rows)
 {
-	Enqueue *enqueue = argument;
-	int64 *user_ids = palloc(sizeof(int64) * count);
-	Datum *evidence = palloc(sizeof(Datum) * count);
-	int i;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(lc_eligibility_desc(), &TTSOpsMinimalTuple);
+	MemoryContext chunk =
+		AllocSetContextCreate(CurrentMemoryContext, "users to queue", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(chunk);
+	bool more = true;
 
-	for (i = 0; i < count; i++)
+	while (more)
 	{
-		user_ids[i] = rows[i].user_id;
-		evidence[i] = rows[i].details;
+		int64 *user_ids = palloc(sizeof(int64) * MOST_ROWS);
+		Datum *evidence = palloc(sizeof(Datum) * MOST_ROWS);
+		Size bytes = 0;
+		int count = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		while (count < MOST_ROWS && bytes < MOST_BYTES &&
+			   (more = tuplestore_gettupleslot(rows, true, false, slot)))
+		{
+			bool isnull;
+
+			user_ids[count] = DatumGetInt64(slot_getattr(slot, LC_ELIGIBILITY_USER, &isnull));
+			evidence[count] = datumCopy(slot_getattr(slot, LC_ELIGIBILITY_DETAILS, &isnull), false, -1);
+			bytes += VARSIZE_ANY(DatumGetPointer(evidence[count]));
+			count++;
+		}
+		if (count > 0 && intset_num_entries(enqueue->due) > 0)
+			enqueue->queued += requeue_due(enqueue, user_ids, evidence, count);
+		if (count > 0)
+			enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, count,
+										enqueue->run_id, NULL, NULL, NULL);
+		MemoryContextReset(chunk);
 	}
-	if (intset_num_entries(enqueue->due) > 0)
-		enqueue->queued += requeue_due(enqueue, user_ids, evidence, count);
-	enqueue->queued +=
-		lc_begin(enqueue->configuration, user_ids, evidence, count, enqueue->run_id, NULL, NULL, NULL);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(chunk);
+	ExecDropSingleTupleTableSlot(slot);
 }
 
 /* Runs in a subtransaction: what cannot be retrieved queues nothing. */
@@ -191,11 +218,15 @@ static void
 retrieve_and_enqueue(void *argument)
 {
 	Enqueue *enqueue = argument;
+	Tuplestorestate *rows;
 
 	enqueue->configuration = lc_configuration_load(enqueue->configuration_id);
 	(void) lc_callable_for(enqueue->configuration, LC_GENERATION);
 	read_known(enqueue);
-	lc_retrieve(enqueue->configuration, NULL, &enqueue->sieve, receive, enqueue);
+	rows = tuplestore_begin_heap(false, false, work_mem);
+	lc_retrieve(enqueue->configuration, NULL, &enqueue->sieve, rows);
+	queue_rows(enqueue, rows);
+	tuplestore_end(rows);
 }
 
 ErrorData *

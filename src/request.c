@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -57,24 +58,26 @@ typedef struct EvidenceRequest
 	MemoryContext context;
 } EvidenceRequest;
 
-/* Receives the details of the one user that was asked for. */
-static void
-keep_evidence(const LcEligibility *rows, int count, void *argument)
-{
-	EvidenceRequest *request = argument;
-	MemoryContext old = MemoryContextSwitchTo(request->context);
-
-	if (count > 0)
-		request->details = datumCopy(rows[0].details, false, -1);
-	MemoryContextSwitchTo(old);
-}
-
+/* Keeps the details of the one user that is asked for. */
 static void
 request_evidence(void *argument)
 {
 	EvidenceRequest *request = argument;
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(lc_eligibility_desc(), &TTSOpsMinimalTuple);
 
-	lc_retrieve(request->configuration, &request->user_id, NULL, keep_evidence, request);
+	lc_retrieve(request->configuration, &request->user_id, NULL, rows);
+	if (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		MemoryContext old = MemoryContextSwitchTo(request->context);
+		bool isnull;
+		Datum details = slot_getattr(slot, LC_ELIGIBILITY_DETAILS, &isnull);
+
+		request->details = datumCopy(details, false, -1);
+		MemoryContextSwitchTo(old);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(rows);
 }
 
 /*
@@ -450,36 +453,14 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 
 /* ---------------------------------------------------------------- who is eligible */
 
-typedef struct EligibilityResult
-{
-	Tuplestorestate *store;
-	TupleDesc desc;
-} EligibilityResult;
-
-static void
-put_rows(const LcEligibility *rows, int count, void *argument)
-{
-	EligibilityResult *result = argument;
-	int i;
-
-	for (i = 0; i < count; i++)
-	{
-		const LcEligibility *row = &rows[i];
-		bool nulls[] = { false, false, !row->since_known, false };
-		Datum values[] = { Int64GetDatum(row->user_id), BoolGetDatum(row->is_eligible),
-						   TimestampTzGetDatum(row->eligible_since), row->details };
-
-		tuplestore_putvalues(result->store, result->desc, values, nulls);
-	}
-}
-
 /* eligible_users(configuration_id bigint, user_id bigint) RETURNS SETOF eligibility */
 Datum
 lc_eligible_users(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = { "configuration_id", NULL };
 	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	EligibilityResult result;
+	TupleDesc desc;
+	Tuplestorestate *rows;
 	MemoryContext old;
 	LcIdentity before;
 	int64 user_id;
@@ -491,11 +472,10 @@ lc_eligible_users(PG_FUNCTION_ARGS)
 	require_arguments(fcinfo, names);
 
 	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &result.desc) != TYPEFUNC_COMPOSITE)
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "eligible_users() must return a composite type");
-	result.desc = CreateTupleDescCopy(result.desc);
-	result.store =
-		tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	desc = CreateTupleDescCopy(desc);
+	rows = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	MemoryContextSwitchTo(old);
 
 	lc_act_as_owner(&before);
@@ -503,12 +483,12 @@ lc_eligible_users(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		user_id = PG_GETARG_INT64(1);
 	lc_retrieve(lc_configuration_load(PG_GETARG_INT64(0)), PG_ARGISNULL(1) ? NULL : &user_id, NULL,
-				put_rows, &result);
+				rows);
 	lc_spi_finish();
 	lc_act_as_before(&before);
 
 	info->returnMode = SFRM_Materialize;
-	info->setResult = result.store;
-	info->setDesc = result.desc;
+	info->setResult = rows;
+	info->setDesc = desc;
 	return (Datum) 0;
 }

@@ -75,8 +75,10 @@ lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum *values, const
 	return checked(result, expected, caller);
 }
 
-uint64
-lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, DestReceiver *dest)
+/* Runs a SELECT whose rows go to "dest". */
+static uint64
+select_into(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, bool read_only,
+			DestReceiver *dest)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	SPIExecuteOptions options;
@@ -85,7 +87,7 @@ lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *n
 
 	memset(&options, 0, sizeof(options));
 	options.params = makeParamList(nargs);
-	options.read_only = true;
+	options.read_only = read_only;
 	options.dest = dest;
 	for (i = 0; i < nargs; i++)
 	{
@@ -96,6 +98,19 @@ lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *n
 	}
 	result = SPI_execute_extended(sql, &options);
 	return checked(result, SPI_OK_SELECT, caller);
+}
+
+uint64
+lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, DestReceiver *dest)
+{
+	return select_into(sql, nargs, types, values, nulls, true, dest);
+}
+
+uint64
+lc_spi_select(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+			  DestReceiver *dest)
+{
+	return select_into(sql, nargs, types, values, nulls, false, dest);
 }
 
 void

@@ -40,6 +40,10 @@ extern uint64 lc_spi_execute_text(const char *sql, int nargs, Oid *types, Datum 
 extern uint64 lc_spi_read(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
 						  DestReceiver *dest);
 
+/* The same for a SELECT that sees what is there now and may call what writes. */
+extern uint64 lc_spi_select(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls,
+							DestReceiver *dest);
+
 /* SPI_connect and SPI_finish, whose negative results are errors here. */
 extern void lc_spi_connect(bool nonatomic);
 extern void lc_spi_finish(void);

@@ -1,5 +1,6 @@
 """One backend of the server that the environment names, through psql."""
 import subprocess
+import threading
 import time
 
 
@@ -51,6 +52,17 @@ class Backend:
     def close(self):
         self.psql.stdin.close()
         self.psql.wait()
+
+
+def most_during(backend, sql):
+    """Runs a statement, and returns the most memory of its own that the backend had meanwhile, in kB."""
+    most = 0
+    thread = threading.Thread(target=backend.query, args=(sql,))
+    thread.start()
+    while thread.is_alive():
+        most = max(most, backend.resident('RssAnon'))
+        thread.join(0.05)
+    return most
 
 
 def literal(value):

@@ -10,9 +10,8 @@ told, not judged.
 """
 import statistics
 import sys
-import threading
 
-from backend import Backend
+from backend import Backend, most_during
 
 USERS = 10_000
 ROUNDS = 5
@@ -66,17 +65,6 @@ def times(backend):
             " SELECT learning_credentials.uuid_time_ordered(), decode(repeat('25', %d), 'hex'), 'text/plain'"
             " FROM generate_series(1, %d)" % (BYTES, USERS))[1])
     return runs, inserts
-
-
-def most_during(backend, sql):
-    """Runs a statement, and returns the most memory of its own that the backend had meanwhile, in kB."""
-    most = 0
-    thread = threading.Thread(target=backend.query, args=(sql,))
-    thread.start()
-    while thread.is_alive():
-        most = max(most, backend.resident('RssAnon'))
-        thread.join(0.05)
-    return most
 
 
 def memory(database):
