@@ -5,7 +5,7 @@
 #	make bench                                      everything
 #	make bench SECTIONS=documents ROWS='3/vector/*/sealed 100/*'
 #
-# ROWS are those of documents.py; SECTIONS are documents, memory and issuing.
+# ROWS are those of documents.py; SECTIONS are documents, memory, issuing and retrieval.
 set -euo pipefail
 . test/server.sh
 
@@ -22,7 +22,7 @@ psql --no-psqlrc --quiet --dbname=bench --command='CREATE EXTENSION learning_cre
 psql --no-psqlrc --quiet --dbname=bench --file=test/bench/stages.sql
 
 status=0
-for section in ${SECTIONS:-documents memory issuing}; do
+for section in ${SECTIONS:-documents memory issuing retrieval}; do
     case $section in
         documents)
             set -f
@@ -30,6 +30,7 @@ for section in ${SECTIONS:-documents memory issuing}; do
             set +f ;;
         memory) /usr/bin/python3 test/bench/memory.py bench || status=1 ;;
         issuing) /usr/bin/python3 test/bench/issuing.py bench || status=1 ;;
+        retrieval) /usr/bin/python3 test/bench/retrieval.py bench || status=1 ;;
         *) echo "run.sh: there is no section \"$section\"" >&2; status=1 ;;
     esac
 done
