@@ -301,7 +301,6 @@ store_documents(const Batch *batch)
 		.sql = "INSERT INTO learning_credentials.document (credential_uuid, content, media_type)"
 			   " SELECT u, c, $3 FROM unnest($1, $2) AS made (u, c)",
 		.types = { UUIDARRAYOID, BYTEAARRAYOID, TEXTOID },
-		.custom = true,
 	};
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential c"

@@ -243,6 +243,10 @@ lc_slot_taken(void)
 bool
 lc_suspect_find(int64 configuration_id, LcSuspect *suspect)
 {
+	/* Asked for with every batch, and nearly always the answer is no. */
+	static LcStatement any = {
+		.sql = "SELECT FROM learning_credentials.suspect LIMIT 1",
+	};
 	static LcStatement select = {
 		.sql = "SELECT s.credential_uuid, c.run_id, c.configuration_id"
 			   "  FROM learning_credentials.suspect s"
@@ -260,7 +264,8 @@ lc_suspect_find(int64 configuration_id, LcSuspect *suspect)
 	Datum values[] = { Int64GetDatum(configuration_id), Int32GetDatum(slot_id) };
 	bool isnull;
 
-	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+	if (lc_spi_execute(&any, NULL, NULL, SPI_OK_SELECT) == 0 ||
+		lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
 		return false;
 	suspect->uuid = *DatumGetUUIDP(lc_spi_value(0, 1, &isnull));
 	suspect->run_id = DatumGetInt64(lc_spi_value(0, 2, &isnull));
