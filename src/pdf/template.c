@@ -98,13 +98,16 @@ serialise_stream(SerialisedObject *to, char *entries, Size entries_length, const
 	}
 }
 
-/* The objects: streams as they are, dictionaries in a pack. */
+/* The objects: streams as they are, dictionaries in a pack, which is made in "scratch". */
 static void
-serialise_objects(Serialised *made, const LcTemplatePage *page, const LcSeal *seal)
+serialise_objects(Serialised *made, const LcTemplatePage *page, const LcSeal *seal,
+				  MemoryContext scratch)
 {
+	MemoryContext kept = MemoryContextSwitchTo(scratch);
 	LcPack pack;
 
 	lc_pack_init(&pack);
+	MemoryContextSwitchTo(kept);
 	made->objects = palloc0(page->count * sizeof(SerialisedObject) + 1);
 	for (int i = 0; i < page->count; i++)
 	{
@@ -126,9 +129,13 @@ serialise_objects(Serialised *made, const LcTemplatePage *page, const LcSeal *se
 		StringInfoData data;
 		char *entries;
 
+		MemoryContextSwitchTo(scratch);
 		initStringInfo(&data);
 		entries = lc_pack_finish(&pack, &data);
-		serialise_stream(&made->pack, entries, strlen(entries), data.data, data.len, seal);
+		MemoryContextSwitchTo(kept);
+		if (seal == NULL)
+			data.data = memcpy(palloc(data.len), data.data, data.len);
+		serialise_stream(&made->pack, pstrdup(entries), strlen(entries), data.data, data.len, seal);
 	}
 }
 
@@ -143,7 +150,7 @@ serialise(LcTemplate *template, const LcSeal *seal)
 
 	made->context = context;
 	made->serial = seal == NULL ? 0 : lc_seal_serial(seal);
-	serialise_objects(made, page, seal);
+	serialise_objects(made, page, seal, before);
 	/* The page is an object that the canvas packs. */
 	made->page = serialise_fragment(&page->page, NULL, NULL);
 	made->fonts = serialise_fragment(&page->fonts, NULL, NULL);

@@ -64,7 +64,8 @@ extern void lc_template_finish(LcCanvas *canvas, const LcTemplate *ground, const
 /*
  * Is this a PDF that can be a template? It opens without a password, is not damaged beyond repair, has a
  * page, and its streams decompress to no more than learning_credentials.parse_memory. Raises 22023 or 54000.
- * Returns the bytes that it adds to each document, and what had to be repaired: sentences, palloc'd, or NULL.
+ * Returns the bytes that it adds to each document at most, and what had to be repaired: sentences, palloc'd,
+ * or NULL.
  */
 extern Size lc_template_check(const uint8 *data, Size length, char **repairs);
 

@@ -12,6 +12,7 @@ made or a bound on bytes is not kept; times are told, not judged: they depend on
 import fnmatch
 import itertools
 import json
+import re
 import statistics
 import sys
 import time
@@ -47,6 +48,10 @@ CODE = ('3', 'vector', 'noto-sans', 'qr')
 CODE_LIMIT = 0.2            # milliseconds that a QR code adds
 LEAST_RATIO = 100           # of the first of these
 MOST_BYTES = 6 * 1024       # of three Latin texts, beyond the template's objects
+
+# What tells an object of a document, and what it is. The others are streams: the content, a font's /ToUnicode.
+PARTS = [(b'/Length1', 'font'), (b'/Type /Metadata', 'metadata'), (b'/Type /ObjStm', 'dictionaries'),
+         (b'/Type /XRef', 'cross-references'), (b'/Filter /Standard', 'encryption'), (b'/Type /Catalog', 'catalog')]
 
 QR_PLACE = (385.0, 40.0, 72.0)      # x, y, size in points
 
@@ -188,16 +193,31 @@ def judge(results):
               % ('/'.join(CODE), more, CODE_LIMIT, 'kept' if more <= CODE_LIMIT else 'EXCEEDED'))
 
 
+def parts(document):
+    """What the parts of a document take, as text, the largest first."""
+    sizes = {'header': 0}
+    places = [match.start() for match in re.finditer(rb'^\d+ 0 obj$', document, re.M)]
+    for start, end in zip([0] + places, places + [len(document)]):
+        told = document[start:end].split(b'stream', 1)[0]
+        what = 'header' if start == 0 else next((what for mark, what in PARTS if mark in told), 'content and codes')
+        sizes[what] = sizes.get(what, 0) + end - start
+    return ', '.join('%s %d' % (what, size) for what, size in sorted(sizes.items(), key=lambda one: -one[1]))
+
+
 def judge_bytes(backend):
     """Prints what three Latin texts add to a template: the document on a blank page has nothing else."""
     good = True
-    print('\nBytes beyond the template\'s own objects, three Latin texts:')
+    print('\nBytes beyond the template\'s own objects, three Latin texts (the mean over the names; the first by part):')
     for protection in PROTECTIONS:
         blank = options(3, None, 'noto-sans', 'plain', protection)
         size = int(backend.query(our_query('learning_credentials.preview_pdf', blank, 'noto-sans', 16)))
         good = good and size <= MOST_BYTES
         print('  %-32s %7d bytes, limit %d: %s'
               % (protection, size, MOST_BYTES, 'kept' if size <= MOST_BYTES else 'EXCEEDED'))
+        names, context, _ = material.TEXTS['noto-sans']
+        answer = backend.query('SELECT encode(learning_credentials.preview_pdf(%s, %s, %s), \'hex\')'
+                               % (literal(json.dumps(blank)), literal(names[0]), literal(context)))
+        print('  %-32s %s' % ('', parts(bytes.fromhex(answer))))
     return good
 
 

@@ -127,6 +127,7 @@ for my $protection ('encrypt', 'none')
 		issue_date => '2024-02-29 12:00Z');
 	my $structure = structure($file);
 
+	cmp_ok(-s $file, '<=', 6 * 1024, "$protection: three texts take at most 6 KB");
 	is_deeply(
 		$structure->{elements},
 		[
