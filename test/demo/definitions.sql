@@ -64,10 +64,9 @@ SELECT 'Pathway', 'learning_credentials.retrieve_completions_and_grades', 'learn
     }
 }$$) FROM layout;
 
--- Where they apply. A configuration's options are laid over its type's.
-INSERT INTO learning_credentials.credential_configuration
-    (learning_context_key, credential_type_id, enabled, custom_options)
-SELECT c.key, t.id, true, c.options::jsonb
+-- Where they apply. A configuration's options are laid over its type's. schedule.sql enables them.
+INSERT INTO learning_credentials.credential_configuration (learning_context_key, credential_type_id, custom_options)
+SELECT c.key, t.id, c.options::jsonb
   FROM learning_credentials.credential_type t
   JOIN (VALUES
     ('course-v1:Meridian+NAV101+2026', 'Completion', '{}'),

@@ -80,8 +80,72 @@ SQL
     rm -r "$OUT/small"
 }
 
+# Every configuration has had a run after number :since.
+each_has_run='NOT EXISTS (SELECT FROM learning_credentials.credential_configuration c
+    WHERE NOT EXISTS (SELECT FROM learning_credentials.run r
+        WHERE r.configuration_id = c.id AND r.id > :since AND r.finished IS NOT NULL))'
+# Every credential is issued, or was.
+all_issued="NOT EXISTS (SELECT FROM learning_credentials.credential WHERE status IN ('generating', 'error'))"
+
+# wait_for WHAT CONDITION: prints how the runs after number $since get on, until none is under way and the condition is
+# true. Ends the demo, with the reasons, when one of them failed or was cancelled, or when it takes too long.
+wait_for() {
+    local state line last='' start=$SECONDS
+    while :; do
+        IFS='|' read -r state line < <(sql registrar --no-align --tuples-only --set=since="$since" \
+            --set=condition="${2//:since/$since}" <<'SQL'
+SELECT CASE WHEN count(*) FILTER (WHERE status IN ('failed', 'cancelled')) > 0 THEN 'failed'
+            WHEN count(*) FILTER (WHERE status IN ('queued', 'running')) = 0 AND (:condition) THEN 'done'
+            ELSE 'waiting' END,
+       format('%s queued, %s running, %s finished: %s of %s documents%s%s',
+              count(*) FILTER (WHERE status = 'queued'), count(*) FILTER (WHERE status = 'running'),
+              count(*) FILTER (WHERE status = 'finished'), coalesce(sum(done), 0), coalesce(sum(total), 0),
+              ', ' || nullif(round(sum(rate) FILTER (WHERE status = 'running')), 0) || ' a second',
+              ', ' || round(extract(epoch FROM max(time_left) FILTER (WHERE status = 'running'))::numeric, 1) || ' s left')
+  FROM learning_credentials.run_progress WHERE id > :since
+SQL
+        )
+        [ "$line" = "$last" ] || printf '%s: %s\n' "$1" "$line"
+        last=$line
+        case $state in
+            done) return 0 ;;
+            waiting) [ $((SECONDS - start)) -lt 120 ] || give_up "$1: not done after 120 seconds" ;;
+            *) give_up "$1: a run failed" ;;
+        esac
+        sleep 0.2
+    done
+}
+
+# give_up REASON: ends the demo with all that may explain it
+give_up() {
+    {
+        echo
+        echo "demo.sh: $1"
+        sql postgres --expanded <<'SQL'
+SELECT r.id AS run, c.learning_context_key, r.status, r.trigger, r.queued, r.issued, r.failed, r.error
+  FROM learning_credentials.run r
+  JOIN learning_credentials.credential_configuration c ON c.id = r.configuration_id
+ WHERE r.status <> 'finished' ORDER BY r.id;
+SELECT learning_context_key, user_full_name, attempts, retry_at, error_message
+  FROM learning_credentials.credential WHERE status = 'error';
+SELECT pid, backend_type, state, wait_event, query FROM pg_stat_activity WHERE backend_type ~ '^learning';
+SQL
+        echo "The server's log ends with:"
+        tail -n 20 "$TREE/server.log"
+    } >&2
+    exit 1
+}
+
+# account: what the runs that were waited for did; the next account begins after them
+account() {
+    sql registrar --set=since="$since" --file=test/demo/account.sql
+    since=$(sql registrar --no-align --tuples-only \
+        --command='SELECT max(id) FROM learning_credentials.run WHERE finished IS NOT NULL')
+}
+
 build_extension
-start_server
+start_server -c shared_preload_libraries=learning_credentials -c learning_credentials.databases=demo \
+    -c learning_credentials.retry_delay=5s
 createdb --encoding=UTF8 demo
 sql postgres <<'SQL'
 CREATE EXTENSION learning_credentials;
@@ -105,7 +169,21 @@ ALTER DATABASE demo SET learning_credentials.fallback_fonts = :'fonts';
 SQL
 sql registrar --file=test/demo/definitions.sql
 
-sql postgres --file=test/demo/story.sql 2>&1 | tee "$OUT/account.txt"
+since=0
+{
+    sql registrar --file=test/demo/schedule.sql
+    echo '==== The worker issues them when their time has come'
+    echo
+    wait_for "Scheduled runs" "$each_has_run"
+    account
+    sql registrar --file=test/demo/completion.sql
+    wait_for "The retry" "$all_issued"
+    account
+    sql registrar --file=test/demo/corrections.sql
+    wait_for "Requested runs" "$each_has_run AND $all_issued"
+    account
+    sql registrar --file=test/demo/summary.sql
+} 2>&1 | tee "$OUT/account.txt"
 save_documents
 save_pictures
 save_contact_sheet
