@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
 #include <math.h>
 
 #include <hb-ot.h>
@@ -94,7 +95,9 @@ read_name(LcFont *font)
 static int
 thousandths(const LcFont *font, int value)
 {
-	return (int) rint(value * 1000.0 / font->units_per_em);
+	double exact = rint(value * 1000.0 / font->units_per_em);
+
+	return (int) Max(Min(exact, INT_MAX), -INT_MAX); /* what a font says may be senseless */
 }
 
 /* The font descriptor's entries (ISO 32000-1, table 122), in thousandths of the font size. */

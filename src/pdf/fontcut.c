@@ -56,9 +56,11 @@ subset_tag(char *tag, const hb_codepoint_t *glyphs, int count)
 	}
 }
 
+/* HarfBuzz does not say why it failed: the font is damaged, unless there was no memory for as much again. */
 static void
 cut_failed(const LcFont *font)
 {
+	lc_guard_need(2 * (Size) hb_blob_get_length(font->blob));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("font \"%s\" is damaged", font->name),
 			 errdetail("Its outlines cannot be read.")));

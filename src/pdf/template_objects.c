@@ -287,9 +287,28 @@ lc_reader_write_entry(LcReader *reader, LcFragment *to, const char *key, qpdf_oh
 	lc_fragment_add(to, " ");
 }
 
+/* Is this string an address of the web? Other schemes name files, run scripts, or do what viewers add. */
+static bool
+is_web_address(LcReader *reader, qpdf_oh value)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+	Size length;
+	const char *address;
+
+	if (!qpdf_oh_is_string(reader->qpdf, value))
+		return false;
+	address = qpdf_oh_get_binary_string_value(reader->qpdf, value, &length);
+	for (int i = 0; i < (int) lengthof(schemes); i++)
+	{
+		if (length > strlen(schemes[i]) && pg_strncasecmp(address, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * What an annotation is and does. Of one that is active only the picture is kept, as a stamp, and of actions
- * only a link to an address.
+ * only a link to the web.
  */
 static void
 write_subtype(LcReader *reader, LcFragment *to, qpdf_oh annotation, int depth)
@@ -306,7 +325,7 @@ write_subtype(LcReader *reader, LcFragment *to, qpdf_oh annotation, int depth)
 	{
 		qpdf_oh address = lc_reader_get(reader, action, "/URI");
 
-		if (qpdf_oh_is_string(reader->qpdf, address))
+		if (is_web_address(reader, address))
 		{
 			lc_fragment_add(to, "/A << /S /URI ");
 			lc_reader_write_entry(reader, to, "/URI", address, depth);

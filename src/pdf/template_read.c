@@ -29,6 +29,12 @@
 /* Points. A page larger than that is a program's error. */
 #define MAX_SIDE 100000.0
 
+/* Points from the origin at which a page may lie. */
+#define MAX_DISTANCE 1e9
+
+/* What content may leave open, of graphics states and of marks: every document would have to close it. */
+#define MAX_OPEN 100
+
 /* Points around the page that belong to a form of its content. */
 #define BLEED 100.0
 
@@ -109,7 +115,7 @@ get_box(LcReader *reader, qpdf_oh array, double *box)
 		bool is_number = qpdf_oh_get_value_as_number(qpdf, item, &box[i]);
 
 		qpdf_oh_release(qpdf, item);
-		if (!is_number || !isfinite(box[i]))
+		if (!is_number || !(fabs(box[i]) <= MAX_DISTANCE))
 			return false;
 	}
 	for (int i = 0; i < 2; i++)
@@ -403,7 +409,7 @@ read_content(LcReader *reader, qpdf_oh handle)
 
 	balance = lc_scan_content(content.data, content.len);
 	reader->page->first_mark = balance.marked;
-	if (balance.broken || balance.text)
+	if (balance.broken || balance.text || balance.states > MAX_OPEN || balance.marks > MAX_OPEN)
 		wrap_content(reader, &content);
 	else
 		keep_content(reader, streams, &balance);

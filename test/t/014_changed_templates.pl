@@ -61,6 +61,8 @@ sub looks_same
 	my $links = join ' ', map {
 		'<< /Type /Annot /Subtype /Link /Rect [9 9 90 90] /Border [0 0 1] /A ' . $action->(@$_)
 		  . ' /PA ' . $action->('URI', '/URI (forbidden)') . ' /AA << /E ' . $action->(@$_) . ' >> >>' } @kinds;
+	$links .= ' << /Type /Annot /Subtype /Link /Rect [9 9 90 90] /Border [0 0 1] /A ' . $action->('URI', "/URI ($_)") . ' >>'
+	  for 'javascript:forbidden', 'file:///forbidden', 'mailto:forbidden@example.org', 'forbidden', 'http:forbidden', 'HTTPS://example.org/too';
 	my $pdf = build(
 		'<< /Type /Catalog /Pages 2 0 R /OpenAction ' . $action->('JavaScript', '/JS (forbidden)')
 		  . ' /AA << /WC ' . $action->('JavaScript', '/JS (forbidden)') . ' >> /URI << /Base (forbidden) >>'
@@ -100,6 +102,7 @@ sub looks_same
 		my $after = $read->(filled($slug, $protection));
 
 		like($after, qr{/URI \(https://example.org/kept\)}, "$protection: the link to the web is there");
+		like($after, qr{/URI \(HTTPS://example.org/too\)}, "$protection: the other too");
 		unlike($after, qr/forbidden/, "$protection: nothing that is forbidden");
 		my @kept = map { $_->[0] } grep { $after =~ m{/S /$_->[0]\b} } @kinds;
 		is("@kept", '', "$protection: no action");

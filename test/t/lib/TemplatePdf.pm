@@ -132,6 +132,7 @@ sub sound
 	  page("$box $resources", [ '/Filter /ASCIIHexDecode', hex_of($picture) ]);
 	$pdf{'state changed'} = page("$box $resources", "0.5 0 0 0.5 30 60 cm 0 0 1 rg $picture");
 	$pdf{'state left open'} = page("$box $resources", "q 0.5 0 0 0.5 9 9 cm q 1 0 0 rg $picture");
+	$pdf{'many states left open'} = page("$box $resources", "q " x 500 . "0.5 0 0 0.5 9 9 cm 1 0 0 rg $picture");
 	$pdf{'state closed once too often'} =
 	  page("$box $resources", "0.8 0 0 0.8 9 9 cm Q 0 0 1 RG $picture");
 	$pdf{'text left open'} = page("$box $resources", "$picture BT /F1 9 Tf 50 20 Td (open) Tj");
@@ -414,6 +415,9 @@ sub hostile
 	$pdf{'bomb, compressed twice'} = [
 		page($page, [ '/Filter [/FlateDecode /FlateDecode]', compress($bomb) ]),
 		'decompresses to more than' ];
+	$pdf{'a page too far away'} = [
+		page('/MediaBox [10000000000000 0 10000000000842 595]', $picture),
+		'has no size' ];
 	$pdf{'bomb, in hexadecimal digits'} = [
 		page($page, [ '/Filter [/ASCIIHexDecode /FlateDecode]', hex_of($bomb) ]),
 		'decompresses to more than' ];
