@@ -6,7 +6,9 @@
 #define LC_COMPAT_H
 
 #include "catalog/pg_namespace.h"
+#include "commands/dbcommands.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h" /* in newer versions this has get_database_name() */
 #include "utils/regproc.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h" /* was part of postgres.h */

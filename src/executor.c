@@ -29,6 +29,7 @@
 #include "slot.h"
 #include "spi.h"
 #include "step.h"
+#include "wakeup.h"
 #include "worker.h"
 
 PG_FUNCTION_INFO_V1(lc_generate_credentials);
@@ -299,6 +300,8 @@ retrieve(Executor *executor, const LcRun *run)
 	lc_slot_note(0, NULL, 0, 0, 0);
 	if (error != NULL)
 		executor->failure = keep_failure(executor, run->id, error);
+	if (done)
+		lc_wake_worker_at_commit(); /* others may help with the documents */
 	lc_step_commit(&step);
 	executor->retrieving = 0;
 	return done;

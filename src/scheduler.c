@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -20,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "due.h"
 #include "executor.h"
 #include "identity.h"
@@ -327,7 +327,7 @@ forget_short_lives(void)
 
 /* When a scheduler has to look next. */
 static TimestampTz
-due_time(void)
+due_time(TimestampTz now)
 {
 	LcWorkerState *state = lc_worker_state();
 	TimestampTz due;
@@ -335,7 +335,7 @@ due_time(void)
 	LWLockAcquire(&state->lock, LW_SHARED);
 	due = database->due;
 	LWLockRelease(&state->lock);
-	return due;
+	return lc_too_far(due, now) ? now : due;
 }
 
 void
@@ -364,7 +364,7 @@ lc_scheduler_main(Datum argument)
 			break;
 		running = count_executors(&ended);
 		now = GetCurrentTimestamp();
-		due = due_time() <= now;
+		due = due_time(now) <= now;
 		if (due || ended || again <= now)
 		{
 			int wanted = look();
@@ -381,9 +381,9 @@ lc_scheduler_main(Datum argument)
 		if (leave <= now)
 			break;
 		if (running > 0)
-			lc_wait_until(Min(due_time(), again), "waiting for executors");
+			lc_wait_until(Min(due_time(now), again), "waiting for executors");
 		else
-			lc_wait_until(Min(Min(due_time(), again), leave), "waiting for something to do");
+			lc_wait_until(Min(Min(due_time(now), again), leave), "waiting for something to do");
 	}
 	came_to_its_end = true;
 	proc_exit(0);

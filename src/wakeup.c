@@ -11,13 +11,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
+#include "compat.h"
 #include "settings.h"
 #include "wakeup.h"
 
@@ -63,6 +63,12 @@ lc_worker_database(LcWorkerState *state, Oid oid)
 		if (state->databases[i].oid == oid)
 			return &state->databases[i];
 	return NULL;
+}
+
+bool
+lc_too_far(TimestampTz when, TimestampTz now)
+{
+	return when > TimestampTzPlusMilliseconds(now, LC_LONGEST_SLEEP_SECONDS * 1000);
 }
 
 /* ---------------------------------------------------------------- the setting databases */

@@ -48,6 +48,9 @@ extern LcWorkerState *lc_worker_state(void);
 /* The entry of a database, or NULL; the caller holds the lock. */
 extern LcDatabase *lc_worker_database(LcWorkerState *state, Oid oid);
 
+/* Is a time farther away than any can be? Then the clock was set back, and it has come. */
+extern bool lc_too_far(TimestampTz when, TimestampTz now);
+
 /* The check of the setting. */
 extern bool lc_check_databases(char **newval, void **extra, GucSource source);
 

@@ -19,7 +19,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_database.h"
-#include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -34,6 +33,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
 
 #include "compat.h"
 #include "settings.h"
@@ -289,7 +289,7 @@ wants_scheduler(LcDatabase *database, int number, TimestampTz now, TimestampTz *
 		scheduler_runs(number))
 		return false;
 	*when = Max(database->due, database->not_before);
-	return *when <= now;
+	return *when <= now || lc_too_far(*when, now);
 }
 
 /*

@@ -125,6 +125,26 @@ cmp_ok($late, '<', 1, '... within a second');
 is(starts($node, $from, 'campus') - $looked, 1, '... by one scheduler');
 cmp_ok($looked, '<=', 1, '... and nobody looked in vain for it before');
 
+# ---- an attempt that failed, in a CALL: the worker retries it when that is due, and not before
+idle($node);
+set($node, 'learning_credentials.retry_delay' => '3s');
+my $retried = configure($node, 'campus', 'Retried');
+sql('INSERT INTO app.failing VALUES (1)');
+$from = log_end($node);
+wait_for(sub { sql("LOAD 'learning_credentials'; SHOW learning_credentials.retry_delay") eq '3s' }, 'reload');
+sql("CALL learning_credentials.generate_credentials($retried)");
+sql('DELETE FROM app.failing');
+is(count_of($node, 'campus', "configuration_id = $retried AND status = 'error'"), 1, 'one attempt has failed');
+($due) = sql("SELECT extract(epoch FROM retry_at) FROM learning_credentials.credential WHERE configuration_id = $retried AND status = 'error'");
+idle($node);
+$looked = starts($node, $from, 'campus');
+wait_for(sub { count_of($node, 'campus', "configuration_id = $retried AND status = 'available'") == $users }, 'retry');
+$late = sql("SELECT extract(epoch FROM created) - $due FROM learning_credentials.run WHERE trigger = 'retry'");
+cmp_ok($late, '>=', 0, 'a failed attempt is retried when it is due');
+cmp_ok($late, '<', 1, '... within a second');
+cmp_ok(starts($node, $from, 'campus') - $looked, '<=', 2, '... and the worker slept until then');
+settled($node, 'campus', 'a retry');
+
 # ---- settings
 quiet($node, 0, 'so far');
 idle($node);
@@ -153,6 +173,19 @@ ok(1, 'max_workers is lowered: those that are too many leave');
 sql('DELETE FROM app.waiting');
 finished($node, 'campus', $_) for @runs;
 settled($node, 'campus', 'with another number of executors');
+
+# one run of many documents is for all of them
+set($node, 'learning_credentials.max_workers' => 3, 'learning_credentials.batch_size' => 4);
+sql("INSERT INTO learning_credentials.lms_user (id, username, full_name) SELECT i, 'user' || i, 'Many ' || i FROM generate_series(101, 200) AS i");
+sql('INSERT INTO app.waiting SELECT generate_series(101, 200)');
+$run = request($node, 'campus', configure($node, 'campus', 'Shared'));
+wait_for(sub { sql("SELECT executors = 3 FROM learning_credentials.run_progress WHERE id = $run") eq 't' }, 'three executors of a run');
+ok(1, 'executors share a run');
+sql('DELETE FROM app.waiting');
+finished($node, 'campus', $run);
+settled($node, 'campus', 'a run of three executors');
+sql('DELETE FROM learning_credentials.lms_user WHERE id > 100');
+set($node, 'learning_credentials.batch_size' => 64);
 
 set($node, 'learning_credentials.worker_idle_time' => '3s');
 finished($node, 'campus', request($node, 'campus', $configuration));
