@@ -158,6 +158,7 @@ is(sql("SELECT status FROM learning_credentials.run WHERE id = $run"), 'queued',
 set($node, 'learning_credentials.databases' => 'other, campus');
 is(finished($node, 'campus', $run), 'finished', 'a database that is listed again is worked on');
 
+set($node, 'learning_credentials.batch_size' => 1);
 sql('INSERT INTO app.waiting VALUES (3)');
 my @many = map { configure($node, 'campus', "Many$_") } 1 .. 6;
 sub executors { return scalar(my @e = processes($node, 'executor', 'campus')) }
