@@ -229,6 +229,8 @@ record_retrieval(int64 run_id, const LcEnqueued *found, ErrorData *error)
 		lc_run_fail(run_id, lc_error_text(error));
 	else if (lc_spi_execute(&queued, values, NULL, SPI_OK_UPDATE) == 0)
 		fail_waiting(run_id, CANCELLED, false); /* it was, meanwhile */
+	else if (found->queued > lc_batch_size)
+		lc_wake_worker_at_commit(); /* there is work for more than one executor */
 }
 
 bool
