@@ -8,6 +8,7 @@ use LearningCredentials;
 use Session;
 use Test::More;
 use Time::HiRes qw(time);
+use Worker;
 
 my $node = new_node('deadlines');
 make_database($node, 'campus', 3);
@@ -303,4 +304,26 @@ sql("UPDATE learning_credentials.credential_configuration SET custom_options = '
 sql(call($_)) for split /\n/, sql("SELECT DISTINCT configuration_id FROM learning_credentials.credential WHERE status = 'generating'");
 settled($node, 'campus', 'in the end');
 $node->stop;
+
+# ---- the worker, where statement_timeout does nothing
+$node->append_conf('postgresql.conf', join("\n", "shared_preload_libraries = 'learning_credentials'",
+	"learning_credentials.databases = 'campus'", "$document_timeout = 200ms", "$retrieval_timeout = 600ms"));
+$node->start;
+my @slow = map { slow_document(qq({"how": "$_"})) } 'sleeps', 'calculates', 'traps and tries again', 'does not look';
+my %run = map { $_ => request($node, 'campus', $_) } @slow, $inner;
+for (@slow)
+{
+	is(finished($node, 'campus', $run{$_}), 'finished', 'worker: the run comes to its end');
+	is(outcome($_), $too_long, 'worker: the document is in error');
+}
+is(finished($node, 'campus', $run{$inner}), 'failed', 'worker: the run whose retrieval takes too long ends');
+like(sql("SELECT error FROM learning_credentials.run WHERE id = $run{$inner}"), qr/^$retrieval_too_long$/, 'worker: with the reason');
+settled($node, 'campus', 'worker');
+set($node, $retrieval_timeout => '1h');
+sql("UPDATE learning_credentials.credential_type SET retrieval_func = 'app.retrieve_slowly' WHERE name = 'Slow document'");
+my $run = request($node, 'campus', $inner);
+$node->poll_query_until('campus', 'SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = \'PgSleep\'') or die;
+my $began = time;
+$node->stop;
+cmp_ok(time - $began, '<', 10, 'worker: a limit does not keep the server from stopping');
 done_testing();
