@@ -102,6 +102,7 @@ REGRESS = \
 	validation \
 	metadata \
 	retrieval_cases \
+	retrieval_rows \
 	schedule_texts \
 	schedule_times \
 	schedule_configurations \

@@ -206,6 +206,7 @@ queue_rows(Enqueue *enqueue, Tuplestorestate *rows)
 		if (count > 0)
 			enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, count,
 										enqueue->run_id, NULL, NULL, NULL);
+		ExecClearTuple(slot); /* what it holds may stand in the context */
 		MemoryContextReset(chunk);
 	}
 	MemoryContextSwitchTo(old);

@@ -5,19 +5,19 @@
 #ifndef LC_ENQUEUE_H
 #define LC_ENQUEUE_H
 
-/* What the retrieval of a run found, in users. */
+/* What the retrieval of a run found, in rows of the retrieval function. */
 typedef struct LcEnqueued
 {
-	int64 seen;		/* rows of the retrieval function */
+	int64 seen;
 	int64 eligible; /* of these */
 	int64 queued;	/* of these: new, or in error and due again */
 } LcEnqueued;
 
 /*
  * Calls the configuration's retrieval function and queues for the run whoever is eligible and new.
- * Called with the owner's identity, inside a SPI connection. The caller has seen to it
- * that nobody else retrieves for the configuration. Returns NULL; or else why there was no retrieval, palloc'd, with nothing queued
- * and nothing found. A cancel or a shutdown is raised.
+ * Called with the owner's identity, inside a SPI connection. The caller has seen to it that nobody else
+ * retrieves for the configuration. Returns NULL; or else why there was no retrieval, palloc'd, with
+ * nothing queued and nothing found. A cancel or a shutdown is raised.
  */
 extern ErrorData *lc_enqueue(int64 configuration_id, int64 run_id, LcEnqueued *found);
 

@@ -41,10 +41,11 @@ extern int lc_claim(int64 run_id, const pg_uuid_t *after, Datum taken, int limit
 extern void lc_fail(const pg_uuid_t *uuid, const char *message, bool again);
 
 /*
- * Begins credentials: a row in status "generating" and its first event for each user, except those
- * who have a live one (or a pending replacement, when "supersedes" is given, with one user). A run
- * (run_id not 0) also leaves out whoever had one that was invalidated: what a person took away, a
- * schedule does not give back. Returns how many were begun, and the uuid of the last in "uuid".
+ * Begins credentials: a row in status "generating" and its first event for each user, in the order given
+ * and with the first evidence of a user who is named more than once, except for those who have a live one
+ * (or a pending replacement, when "supersedes" is given, with one user). A run (run_id not 0) also leaves
+ * out whoever had one that was invalidated: what a person took away, a schedule does not give back.
+ * Returns how many were begun, and the uuid of the last in "uuid".
  */
 extern uint64 lc_begin(const LcConfiguration *configuration, const int64 *user_ids,
 					   const Datum *evidence, int count, int64 run_id, const pg_uuid_t *supersedes,
