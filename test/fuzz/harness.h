@@ -29,6 +29,12 @@ extern bool fuzz_try(void (*work)(void *argument), void *argument);
  */
 extern void fuzz_settle(void);
 
+/*
+ * Until fuzz_settle(): one input in eight, by its bytes, is read with so little memory that it is used up
+ * somewhere. Then what is refused tells nothing.
+ */
+extern void fuzz_limit_memory(const uint8 *data, Size length);
+
 /* The asset "fuzzed", of this content from now on; it is not copied. */
 extern void fuzz_set_asset(LcAssetKind kind, const uint8 *data, Size length);
 
@@ -47,7 +53,7 @@ extern bytea *fuzz_document(const FuzzDocument *document);
 
 /*
  * The same in a fuzz_try(), of the asset "fuzzed", which has been checked: the only errors are those of
- * limits (54000), else it is a find.
+ * limits (54000), or memory is limited, else it is a find.
  */
 extern void fuzz_document_of_checked(const char *options);
 

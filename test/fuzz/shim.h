@@ -38,6 +38,9 @@ extern void shim_memory_begin(void);
  */
 extern Size shim_memory_limit;
 
+/* Is every allocation held to that bound, or only large ones and some others? It takes time. */
+extern bool shim_memory_strict;
+
 /* May that many bytes more be given out? */
 extern bool shim_memory_allows(Size bytes);
 

@@ -45,6 +45,7 @@ MemoryContext CurTransactionContext;
 MemoryContext ErrorContext;
 
 Size shim_memory_limit;
+bool shim_memory_strict;
 
 /* Of <sanitizer/allocator_interface.h>, which gcc does not have. */
 extern size_t __sanitizer_get_current_allocated_bytes(void);
@@ -56,7 +57,8 @@ shim_memory_allows(Size bytes)
 {
 	static unsigned calls;
 
-	if (shim_memory_limit == 0 || (bytes < LOOK_ALWAYS && ++calls % LOOK_EVERY != 0))
+	if (shim_memory_limit == 0 ||
+		(!shim_memory_strict && bytes < LOOK_ALWAYS && ++calls % LOOK_EVERY != 0))
 		return true;
 	return __sanitizer_get_current_allocated_bytes() + bytes <= shim_memory_limit;
 }

@@ -78,6 +78,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 {
 	Input input = { data, size };
 
+	fuzz_limit_memory(data, size);
 	/* A font whose letters are a mile wide is sound, and its texts do not fit: so errors are no finds. */
 	if (fuzz_try(check, &input))
 	{

@@ -51,6 +51,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 {
 	Input input = { data, size };
 
+	fuzz_limit_memory(data, size);
 	if (fuzz_try(check, &input))
 	{
 		if (data[0] == 0xff)

@@ -38,6 +38,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 {
 	Input input = { data, size };
 
+	fuzz_limit_memory(data, size);
 	if (fuzz_try(check, &input))
 	{
 		fuzz_set_asset(LC_ASSET_TEMPLATE, data, size);
