@@ -147,6 +147,7 @@ PROVE_TESTS = \
 	test/t/100_dump_restore.pl \
 	test/t/110_crash.pl \
 	test/t/112_interference.pl \
+	test/t/113_queue.pl \
 	test/t/120_concurrency.pl \
 	test/t/130_load.pl \
 	test/t/140_reference.pl \

@@ -172,8 +172,8 @@ sub count_of
 		"SELECT count(*) FROM learning_credentials.credential WHERE $condition");
 }
 
-# fingerprint(NODE, DATABASE): a line for every table of the extension with its number of rows and
-# a checksum of all that stands in them. For the content of files stands their sha256, which is
+# fingerprint(NODE, DATABASE): a line for every table of the extension that is dumped, with its number of
+# rows and a checksum of all that stands in them. For the content of files stands their sha256, which is
 # generated from it.
 sub fingerprint
 {
@@ -185,7 +185,7 @@ SELECT c.oid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnu
   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'learning_credentials'
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                      AND (a.attname, a.atttypid) <> ('content', 'bytea'::regtype)
- WHERE c.relkind = 'r'
+ WHERE c.relkind = 'r' AND c.oid = ANY (e.extconfig)
  GROUP BY c.oid
  ORDER BY c.oid::regclass::text
 SQL
@@ -201,13 +201,15 @@ SQL
 	return $node->safe_psql($database, join(' UNION ALL ', @queries));
 }
 
-# next_ids(NODE, DATABASE): a line for every sequence of the extension with what it would give next
+# next_ids(NODE, DATABASE): a line for every sequence that is dumped with what it would give next
 sub next_ids
 {
 	my ($node, $database) = @_;
 	return $node->safe_psql($database, <<'SQL');
 SELECT schemaname || '.' || sequencename, coalesce(last_value + increment_by, start_value)
-  FROM pg_sequences WHERE schemaname LIKE 'learning\_credentials%' ORDER BY 1
+  FROM pg_sequences s
+  JOIN pg_extension e ON e.extname = 'learning_credentials'
+ WHERE format('%I.%I', s.schemaname, s.sequencename)::regclass = ANY (e.extconfig) ORDER BY 1
 SQL
 }
 
