@@ -1,15 +1,16 @@
 #!/bin/bash
 # run.sh: what documents and issuing cost, in time, bytes and memory. Called by with_packages.sh in a copy of the checkout
-# with PG_CONFIG, TREE (where the private tree goes) and SOCKETS. All runs on one core.
+# with PG_CONFIG, TREE (where the private tree goes) and SOCKETS. All but the runs of the worker stay on one core.
 #
 #	make bench                                      everything
 #	make bench SECTIONS=documents ROWS='3/vector/*/sealed 100/*'
 #
-# ROWS are those of documents.py; SECTIONS are documents, memory, issuing and retrieval.
+# ROWS are those of documents.py; SECTIONS are documents, memory, issuing, retrieval and runs.
 set -euo pipefail
 . test/server.sh
 
 # The core that the bench and the server it starts are bound to: the last of those we may use.
+cores=$(taskset -cp $$ | sed 's/.* //')
 core=$(taskset -cp $$ | sed 's/.*[^0-9]//')
 taskset -cp "$core" $$ >/dev/null
 
@@ -21,8 +22,20 @@ psql --no-psqlrc --quiet --dbname=bench --command='CREATE EXTENSION learning_cre
 # In a session of its own: it loads the library with the clocks, beside which the other cannot be.
 psql --no-psqlrc --quiet --dbname=bench --file=test/bench/stages.sql
 
+# A server with the worker and all cores.
+start_worker_server() {
+    stop_server
+    rm -rf "$server_data"
+    taskset -cp "$cores" $$ >/dev/null
+    start_server -c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=all \
+        -c learning_credentials.databases=bench -c max_wal_size=16GB
+    createdb bench
+    psql --no-psqlrc --quiet --dbname=bench --command='CREATE EXTENSION learning_credentials'
+}
+
 status=0
-for section in ${SECTIONS:-documents memory issuing retrieval}; do
+# The runs come last: they have a server of their own.
+for section in ${SECTIONS:-documents memory issuing retrieval runs}; do
     case $section in
         documents)
             set -f
@@ -31,6 +44,9 @@ for section in ${SECTIONS:-documents memory issuing retrieval}; do
         memory) /usr/bin/python3 test/bench/memory.py bench || status=1 ;;
         issuing) /usr/bin/python3 test/bench/issuing.py bench || status=1 ;;
         retrieval) /usr/bin/python3 test/bench/retrieval.py bench || status=1 ;;
+        runs)
+            start_worker_server
+            /usr/bin/python3 test/bench/runs.py bench || status=1 ;;
         *) echo "run.sh: there is no section \"$section\"" >&2; status=1 ;;
     esac
 done
