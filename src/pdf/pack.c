@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "pdf/flate.h"
 #include "pdf/pack.h"
 
@@ -18,7 +20,13 @@ lc_pack_init(LcPack *pack)
 int
 lc_pack_add(LcPack *pack, int number, const char *entries, Size length)
 {
-	appendStringInfo(&pack->places, "%d %d ", number, pack->bodies.len);
+	char place[2 * 12];
+	int end = pg_ltoa(number, place);
+
+	place[end++] = ' ';
+	end += pg_ltoa(pack->bodies.len, place + end);
+	place[end++] = ' ';
+	appendBinaryStringInfo(&pack->places, place, end);
 	appendStringInfoString(&pack->bodies, "<<");
 	appendBinaryStringInfo(&pack->bodies, entries, (int) length);
 	appendStringInfoString(&pack->bodies, ">> ");

@@ -58,6 +58,16 @@ readable_text(const LcLine *line, int start, int end, int *length)
 	return copy.data;
 }
 
+/* Writes a code as four hexadecimal digits. There are thousands in a document, too many for printf(). */
+static void
+write_code(char *to, uint32 code)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (int i = 3; i >= 0; i--, code >>= 4)
+		to[i] = digits[code & 15];
+}
+
 /* Appends UTF-8 as the hexadecimal digits of UTF-16BE. */
 static void
 append_text(StringInfo buffer, const char *text, int length)
@@ -68,11 +78,11 @@ append_text(StringInfo buffer, const char *text, int length)
 	for (; at < end; at += pg_utf_mblen(at))
 	{
 		uint32 c = utf8_to_unicode(at);
+		char digits[8];
 
-		if (c > 0xffff)
-			appendStringInfo(buffer, "%04X%04X", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-		else
-			appendStringInfo(buffer, "%04X", c);
+		write_code(digits, c > 0xffff ? 0xd7c0 + (c >> 10) : c);
+		write_code(digits + 4, 0xdc00 + (c & 0x3ff));
+		appendBinaryStringInfo(buffer, digits, c > 0xffff ? 8 : 4);
 	}
 }
 
@@ -481,12 +491,9 @@ finish_font(LcTypesetter *typesetter, LcCanvas *canvas, int font, StringInfo fon
 	for (i = 0; i < typesetter->gap_count; i++)
 	{
 		const LcGap *gap = &typesetter->gaps[i];
-		char digits[5];
 
-		if (gap->font != font)
-			continue;
-		snprintf(digits, sizeof(digits), "%04X", code_of(&coded, gap->glyph));
-		memcpy(typesetter->content->data + gap->offset, digits, 4);
+		if (gap->font == font)
+			write_code(typesetter->content->data + gap->offset, code_of(&coded, gap->glyph));
 	}
 }
 
