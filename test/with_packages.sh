@@ -103,7 +103,7 @@ allow_cluster() {
 }
 
 # offered PACKAGE: can it be installed, or is it already?
-offered() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+offered() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[0-9]* ]]; }
 
 # add_pg_cron MAJOR: the one package that a distribution may not have; the test that needs it skips itself then
 add_pg_cron() {
