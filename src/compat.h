@@ -67,4 +67,9 @@ typedef struct LcIntervalParts
 #define lc_interval_of_parts(parts, interval) tm2interval(&(parts)->tm, (parts)->microseconds, interval)
 #endif
 
+/* Is this process a background worker? 17 gave it another name. */
+#if PG_VERSION_NUM < 170000
+#define AmBackgroundWorkerProcess() IsBackgroundWorker
+#endif
+
 #endif /* LC_COMPAT_H */

@@ -165,7 +165,7 @@ report(const LcConfiguration *configuration, const LcRun *run, const char *what)
 {
 	char *text;
 
-	if (!IsBackgroundWorker)
+	if (!AmBackgroundWorkerProcess())
 		return;
 	text = psprintf("run " INT64_FORMAT " of configuration " INT64_FORMAT " (%s): %s", run->id,
 					run->configuration_id, configuration->learning_context_key, what);
