@@ -316,13 +316,27 @@ work_on(Executor *executor, LcRun *run)
 
 	if (!run->retrieved)
 	{
+		/* As with documents: what may have crashed the server is tried alone. */
+		begin(executor, &step);
+		if (run->crashed)
+			lc_slot_alone();
+		else
+			lc_slot_together();
+		lc_step_commit(&step);
+
 		begin(executor, &step);
 		mine = (!run->queued || lc_run_start(run)) && lc_run_unretrieved(run->id);
 		if (mine)
 			lc_slot_note(run->id, NULL, 0, 0, 0);
 		lc_step_commit(&step);
-		if (!mine || !retrieve(executor, run))
+		mine = mine && retrieve(executor, run);
+		if (!mine)
+		{
+			begin(executor, &step);
+			lc_slot_apart();
+			lc_step_commit(&step);
 			return false;
+		}
 		(void) make_documents(executor, run);
 		return true;
 	}

@@ -115,7 +115,7 @@ lc_runs_open(int64 configuration_id, int *count)
 	static LcStatement select = {
 		.sql =
 			"SELECT r.id, r.configuration_id, r.status = 'queued', r.retrieved IS NOT NULL,"
-			"       r.trigger = 'retry'"
+			"       r.trigger = 'retry', r.crashes > 0"
 			"  FROM learning_credentials.run r"
 			"  JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id"
 			" WHERE (r.status = 'running'"
@@ -143,6 +143,7 @@ lc_runs_open(int64 configuration_id, int *count)
 		runs[i].queued = DatumGetBool(lc_spi_value(i, 3, &isnull));
 		runs[i].retrieved = DatumGetBool(lc_spi_value(i, 4, &isnull));
 		runs[i].retry = DatumGetBool(lc_spi_value(i, 5, &isnull));
+		runs[i].crashed = DatumGetBool(lc_spi_value(i, 6, &isnull));
 	}
 	return runs;
 }
@@ -249,9 +250,11 @@ lc_run_unretrieved(int64 run_id)
 ErrorData *
 lc_run_retrieve(const LcRun *run, bool *done)
 {
+	/* The configuration stays as long as this lasts: who deletes it waits, and is refused. */
 	static LcStatement select = {
-		.sql = "SELECT FROM learning_credentials.run"
-			   " WHERE id = $1 AND status = 'running' AND retrieved IS NULL",
+		.sql = "SELECT FROM learning_credentials.run r"
+			   "  JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id"
+			   " WHERE r.id = $1 AND r.status = 'running' AND r.retrieved IS NULL FOR KEY SHARE OF d",
 		.types = { INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(run->id) };
@@ -381,12 +384,15 @@ lc_suspend(int64 configuration_id, const char *reason)
 
 /* ---------------------------------------------------------------- cancelling and forgetting */
 
-/* Interrupts whoever retrieves for a run; whoever makes its documents goes on with the batch at hand. */
+/*
+ * Interrupts whoever retrieves for a run; whoever makes its documents goes on with the batch at hand. A
+ * row that was left behind may name a process id that is somebody else's by now.
+ */
 static void
 interrupt_retrieval(int64 run_id)
 {
 	static LcStatement select = {
-		.sql = "SELECT pid FROM learning_credentials.executor WHERE run_id = $1 AND uuids IS NULL",
+		.sql = "SELECT pid, id FROM learning_credentials.executor WHERE run_id = $1 AND uuids IS NULL",
 		.types = { INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
@@ -398,7 +404,8 @@ interrupt_retrieval(int64 run_id)
 		bool isnull;
 		int pid = DatumGetInt32(lc_spi_value(i, 1, &isnull));
 
-		if (pid != MyProcPid && BackendPidGetProc(pid) != NULL)
+		if (pid != MyProcPid && lc_slot_lives(DatumGetInt32(lc_spi_value(i, 2, &isnull))) &&
+			BackendPidGetProc(pid) != NULL)
 			(void) kill(pid, SIGINT);
 	}
 }

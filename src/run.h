@@ -17,6 +17,7 @@ typedef struct LcRun
 	bool queued;	/* not started yet */
 	bool retrieved; /* its credentials are queued */
 	bool retry;		/* of failed attempts that are due; nothing is retrieved */
+	bool crashed;	/* the server did, while its retrieval was under way */
 } LcRun;
 
 /*

@@ -6,7 +6,7 @@
  * it commits a note of it to its row of table executor. While it works it holds a lock by that row's
  * number: a row without the lock was left behind. If the server crashed since (crash_epoch changed)
  * the credentials of the note are suspects. Those are tried one at a time while nobody makes any other
- * document, so that the next crash says which of them it was.
+ * document or retrieves, in this database or another, so that the next crash says which of them it was.
  *
  * The locks are of the kind that relations have, held by the session: unlike advisory locks, neither
  * can a user's function release them nor do they survive an error that ends a CALL.
@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -35,6 +36,9 @@
 /* So many credentials of a configuration in that state suspend it; so many retrievals of a run do. */
 #define CREDENTIALS_TO_SUSPEND 2
 #define RETRIEVALS_TO_SUSPEND 3
+
+/* Keeps a lock of ours apart from those that others make up the same way. */
+#define COMPANY_LOCK 0x6c63
 
 /* This backend's row; 0: none. */
 static int32 slot_id = 0;
@@ -69,7 +73,17 @@ lc_lock_retrieval(int64 run_id, bool wait)
 	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Takes part in the lock that everyone holds who makes documents. */
+/*
+ * The lock that everyone holds who makes documents or retrieves. It is one for all databases, because
+ * a crash is. No extension has the number 0, so nothing of the server's locks this.
+ */
+static void
+make_company_tag(LOCKTAG *tag)
+{
+	SET_LOCKTAG_OBJECT(*tag, InvalidOid, ExtensionRelationId, InvalidOid, COMPANY_LOCK);
+}
+
+/* Takes part in that lock. */
 static void
 keep_company(LOCKMODE mode)
 {
@@ -78,7 +92,7 @@ keep_company(LOCKMODE mode)
 	if (company == mode)
 		return;
 	lc_slot_apart();
-	make_tag(&tag, "suspect", 0);
+	make_company_tag(&tag);
 	(void) LockAcquire(&tag, mode, true, false);
 	company = mode;
 }
@@ -102,7 +116,7 @@ lc_slot_apart(void)
 
 	if (company == NoLock)
 		return;
-	make_tag(&tag, "suspect", 0);
+	make_company_tag(&tag);
 	(void) LockRelease(&tag, company, true);
 	company = NoLock;
 }
@@ -143,6 +157,15 @@ lc_slot_open(void)
 	make_tag(&slot_tag, "executor", (uint32) slot_id);
 	if (!try_lock(&slot_tag, true))
 		elog(ERROR, "executor %d is in use", slot_id);
+}
+
+bool
+lc_slot_lives(int32 id)
+{
+	LOCKTAG tag;
+
+	make_tag(&tag, "executor", (uint32) id);
+	return id == slot_id || !try_lock(&tag, false);
 }
 
 void
@@ -200,6 +223,11 @@ lc_slot_note(int64 run_id, const pg_uuid_t *uuids, int count, int issued, int fa
 void
 lc_slot_count(int64 run_id)
 {
+	/* The run's row comes first, as in lc_run_end(). */
+	static LcStatement lock_run = {
+		.sql = "SELECT FROM learning_credentials.run WHERE id = $1 FOR NO KEY UPDATE",
+		.types = { INT8OID },
+	};
 	static LcStatement lock = {
 		.sql = "SELECT FROM learning_credentials.executor WHERE run_id = $1 ORDER BY id FOR UPDATE",
 		.types = { INT8OID },
@@ -217,6 +245,7 @@ lc_slot_count(int64 run_id)
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
 
+	lc_spi_execute(&lock_run, values, NULL, SPI_OK_SELECT);
 	if (lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT) > 0)
 		lc_spi_execute(&count, values, NULL, SPI_OK_UPDATE);
 }
@@ -462,9 +491,8 @@ lc_recover(void)
 	{
 		Datum uuids;
 
-		make_tag(&tag, "executor", (uint32) ids[i]);
-		if (!try_lock(&tag, false))
-			continue; /* it lives */
+		if (lc_slot_lives(ids[i]))
+			continue;
 		uuids = clear_slot(ids[i]);
 		if (suspects != 0 && uuids != 0)
 		{

@@ -15,6 +15,12 @@
  */
 extern void lc_slot_open(void);
 
+/*
+ * Does the backend of a row work still? If not, nobody else comes to another answer before the step
+ * ends.
+ */
+extern bool lc_slot_lives(int32 id);
+
 /* Ends that. Nothing is in hand, and lc_slot_count() has counted what was. */
 extern void lc_slot_close(void);
 
@@ -31,9 +37,9 @@ extern void lc_slot_count(int64 run_id);
 extern Datum lc_slot_taken(void);
 
 /*
- * What crashed the server may do so again. So a backend that makes documents holds a lock together
- * with the others, and one that tries a suspect holds it alone. Either outlives the step and ends
- * with lc_slot_apart(), or an error.
+ * What crashed the server may do so again. So a backend that makes documents or retrieves holds a lock
+ * together with the others, also those in other databases, and one that tries what is suspected holds
+ * it alone. Either outlives the step and ends with lc_slot_apart(), or an error.
  */
 extern void lc_slot_together(void);
 extern void lc_slot_alone(void);
