@@ -29,7 +29,6 @@ lc_step_begin(LcStepState *step)
 		StartTransactionCommand();
 		XactReadOnly = false;
 		XactIsoLevel = XACT_READ_COMMITTED;
-		lc_spi_connect(false);
 		PushActiveSnapshot(GetTransactionSnapshot());
 	}
 	else
@@ -37,6 +36,7 @@ lc_step_begin(LcStepState *step)
 		XactIsoLevel = XACT_READ_COMMITTED;
 		EnsurePortalSnapshotExists();
 	}
+	lc_spi_connect(false); /* what SPI allocates in the step, ends with it */
 	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
 		(void) set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_LOCAL, true, 0, false);
@@ -51,9 +51,9 @@ lc_step_commit(LcStepState *step)
 	MemoryContext caller = CurrentMemoryContext;
 
 	lc_act_as_before(&step->before);
+	lc_spi_finish();
 	if (step->own)
 	{
-		lc_spi_finish();
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 		pgstat_report_stat(false);
