@@ -1,4 +1,4 @@
-# learning_credentials: make demo | make test | make bench | make fuzz [SECONDS=60] | make memcheck | make pictures | the usual PGXS targets
+# learning_credentials: make demo | make test | make bench | make soak [MINUTES=30] | make fuzz [SECONDS=60] | make memcheck | make pictures | the usual PGXS targets
 EXTENSION = learning_credentials
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
 
@@ -146,6 +146,7 @@ PROVE_TESTS = \
 	test/t/073_start_worker.pl \
 	test/t/100_dump_restore.pl \
 	test/t/110_crash.pl \
+	test/t/111_crash_matrix.pl \
 	test/t/112_interference.pl \
 	test/t/113_queue.pl \
 	test/t/120_concurrency.pl \
@@ -165,8 +166,8 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 all:
 
 # ---- what works before anything is installed -------------------------------------------------
-.PHONY: demo test bench fuzz memcheck pictures
-demo test bench memcheck pictures:
+.PHONY: demo test bench soak fuzz memcheck pictures
+demo test bench soak memcheck pictures:
 	@test/with_packages.sh $@
 
 # SECONDS for each target; bash has a variable of that name itself.

@@ -66,7 +66,13 @@ my %damage = (
 	'more than one pending replacement' => 'DROP INDEX learning_credentials.credential_live_key;'
 	  . " UPDATE $table SET status = 'generating', supersedes = '$reissued' WHERE user_id IN (2, 3)",
 	'run that counts wrongly' => "INSERT INTO learning_credentials.run (configuration_id, trigger, seen, eligible)"
-	  . " VALUES ($configuration, 'call', 1, 2)");
+	  . " VALUES ($configuration, 'call', 1, 2)",
+	'run that did more than it queued' => "INSERT INTO learning_credentials.run (configuration_id, trigger, issued)"
+	  . " VALUES ($configuration, 'call', 1)",
+	'runs of a configuration at once' => 'DROP INDEX learning_credentials.run_queued;'
+	  . " INSERT INTO learning_credentials.run (configuration_id, trigger) SELECT $configuration, 'call' FROM generate_series(1, 2)",
+	'run that ended with nothing retrieved' => "INSERT INTO learning_credentials.run (configuration_id, trigger, status, started, finished)"
+	  . " VALUES ($configuration, 'call', 'finished', now(), now())");
 for my $rule (sort keys %damage)
 {
 	like(broken($node, 'campus', $damage{$rule}), qr/(^|; )\Q$rule\E(;|$)/, "seen: $rule");

@@ -98,4 +98,21 @@ SELECT 'run that counts wrongly', r::text
  WHERE r.seen < r.eligible OR r.eligible <> r.existing + r.queued
     OR least(r.seen, r.existing, r.queued, r.issued, r.failed) < 0
 
+UNION ALL
+SELECT 'run that did more than it queued', format('run %s: %s of %s', id, done, total)
+  FROM learning_credentials.run_progress
+ WHERE done > total
+
+UNION ALL
+SELECT 'runs of a configuration at once', format('configuration %s: %s %s', configuration_id, count(*), status)
+  FROM learning_credentials.run
+ WHERE status IN ('queued', 'running')
+ GROUP BY configuration_id, status
+HAVING count(*) > 1
+
+UNION ALL
+SELECT 'run that ended with nothing retrieved', id::text
+  FROM learning_credentials.run
+ WHERE status = 'finished' AND retrieved IS NULL
+
  LIMIT 50
