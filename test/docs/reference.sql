@@ -108,8 +108,8 @@ SELECT s.section, '', s.line, s.content
                (6, 2, 'Set in `postgresql.conf`, or by `ALTER SYSTEM`, `ALTER DATABASE`, `ALTER ROLE` or `SET`. '
                       || 'None needs a restart, and none needs `shared_preload_libraries`.'),
                (6, 3, ''),
-               (6, 4, 'A session knows them once it has loaded the library, by a call of any of the extension''s functions or by '
-                      || '`LOAD ''learning_credentials''`: before that, `ALTER SYSTEM` and `SHOW` do not recognise them, and '
+               (6, 4, 'A session knows them once it has loaded the library, by a call of any of the extension''s functions, by '
+                      || '`LOAD ''learning_credentials''`, or from `shared_preload_libraries`: before that, `ALTER SYSTEM` and `SHOW` do not recognise them, and '
                       || '`ALTER DATABASE` and `ALTER ROLE` do not check them ([more](backup-and-upgrade.md#settings)).'),
                (6, 5, ''),
                (6, 6, '| setting | default | range | who sets it | meaning |'),
