@@ -136,6 +136,7 @@ PROVE_TESTS = \
 	test/t/040_bisecting.pl \
 	test/t/050_caches.pl \
 	test/t/060_schedule.pl \
+	test/t/061_retrieval.pl \
 	test/t/063_deadlines.pl \
 	test/t/064_notify.pl \
 	test/t/065_pg_cron.pl \
