@@ -45,7 +45,7 @@ PG_FUNCTION_INFO_V1(lc_start_worker);
 PGDLLEXPORT void lc_launcher_main(Datum argument);
 
 /* The postmaster starts a launcher again that has failed or was told to stop. */
-#define LAUNCHER_RESTART_SECONDS 2
+#define LAUNCHER_RESTART_SECONDS 5
 
 /* Where there is no free slot for a process: time between two complaints. */
 #define SLOT_COMPLAINT_SECONDS 600
@@ -121,6 +121,12 @@ lc_begin_process(bool may_be_cancelled)
 	BackgroundWorkerUnblockSignals();
 }
 
+static void
+set_application_name(void)
+{
+	SetConfigOption("application_name", MyBgworkerEntry->bgw_type, PGC_USERSET, PGC_S_OVERRIDE);
+}
+
 void
 lc_connect_process(Oid database)
 {
@@ -145,7 +151,7 @@ lc_connect_process(Oid database)
 	connecting = false;
 	for (i = 0; i < (int) lengthof(settings); i++)
 		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("application_name", MyBgworkerEntry->bgw_type, PGC_USERSET, PGC_S_OVERRIDE);
+	set_application_name();
 }
 
 bool
@@ -250,19 +256,15 @@ update_entries(LcWorkerState *state)
 	for (i = 0; i < LC_MAX_DATABASES; i++)
 	{
 		LcDatabase *database = &state->databases[i];
+		int j;
 
-		if (!OidIsValid(database->oid))
+		for (j = 0; j < count && oids[j] != database->oid; j++)
+			;
+		if (j < count || !OidIsValid(database->oid))
 			continue;
 		database->listed = false;
 		if (!scheduler_runs(i) && !has_processes(database))
-		{
-			int j;
-
-			for (j = 0; j < count && oids[j] != database->oid; j++)
-				;
-			if (j == count)
-				memset(database, 0, sizeof(LcDatabase));
-		}
+			memset(database, 0, sizeof(LcDatabase));
 	}
 	for (i = 0; i < count; i++)
 	{
@@ -270,10 +272,11 @@ update_entries(LcWorkerState *state)
 
 		if (database == NULL)
 			database = lc_worker_database(state, InvalidOid);
-		if (database == NULL)
-			continue; /* processes of databases that are gone are about to leave */
+		if (database == NULL || database->listed)
+			continue; /* without an entry: processes of databases that are gone are about to leave theirs */
 		database->oid = oids[i];
 		database->listed = true;
+		database->due = 0;
 	}
 	LWLockRelease(&state->lock);
 }
@@ -387,6 +390,7 @@ lc_launcher_main(Datum argument)
 	if (!become_launcher(state))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	set_application_name();
 	context =
 		AllocSetContextCreate(TopMemoryContext, "learning_credentials launcher", ALLOCSET_SMALL_SIZES);
 	for (;;)

@@ -11,7 +11,8 @@ use Time::HiRes qw(sleep time);
 use Worker;
 
 my $users = 5;
-my $node = worker_node('worker', 'campus, other', 'learning_credentials.worker_idle_time = 200ms');
+my $node = worker_node('worker', 'campus, other', 'learning_credentials.worker_idle_time = 200ms',
+	'max_prepared_transactions = 1');
 my $from = 0;
 my ($configuration, $slow, $other, $run, $pid);
 
@@ -92,6 +93,9 @@ wakes("BEGIN; $request; SAVEPOINT a; $request; ROLLBACK TO a; COMMIT", 1 == 1, '
 wakes("BEGIN; SAVEPOINT a; $request; ROLLBACK TO a; SAVEPOINT a; $request; COMMIT", 1 == 1, 'one after a savepoint that was rolled back');
 wakes("DO \$\$ BEGIN PERFORM learning_credentials.request_run($configuration); RAISE 'no'; EXCEPTION WHEN raise_exception THEN NULL; END \$\$",
 	1 == 0, 'one in a block that is caught');
+wakes("BEGIN; $request; PREPARE TRANSACTION 'request'", 1 == 0, 'one that is prepared');
+wakes("COMMIT PREPARED 'request'", 1 == 0, 'one that was prepared in another transaction');
+wakes($request, 1 == 1, 'another one');
 # not before the commit
 idle($node);
 $from = log_end($node);
@@ -168,7 +172,7 @@ set($node, 'learning_credentials.max_workers' => 4);
 wait_for(sub { executors() == 4 }, 'four executors');
 ok(1, 'max_workers is raised: more executors work');
 set($node, 'learning_credentials.max_workers' => 1);
-sql('UPDATE app.waiting SET user_id = 4'); # the next one is waited for
+sql('UPDATE app.waiting SET user_id = 5'); # the batch that is claimed already is made, the one after it is not begun
 wait_for(sub { executors() == 1 }, 'one executor');
 ok(1, 'max_workers is lowered: those that are too many leave');
 sql('DELETE FROM app.waiting');

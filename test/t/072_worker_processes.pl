@@ -51,7 +51,7 @@ for my $type (qw(launcher scheduler executor))
 		$stop{$how}->($pid);
 		my $began = time;
 		wait_for(sub { my ($now) = processes($node, $type); $now && $now != $pid }, "new $type");
-		cmp_ok(time - $began, '<', 5, "$name: there is another one soon");
+		cmp_ok(time - $began, '<', 10, "$name: there is another one soon");
 		sql('DELETE FROM app.waiting');
 		is(finished($node, 'campus', $run), 'finished', "$name: the run is carried out");
 		settled($node, 'campus', $name);
@@ -111,7 +111,7 @@ for my $type (qw(executor scheduler launcher))
 	wait_for_log($node, $from, qr/database system is ready to accept connections/);
 	my $began = time;
 	process($node, 'launcher');
-	cmp_ok(time - $began, '<', 5, "the $type is killed: the launcher is back soon");
+	cmp_ok(time - $began, '<', 10, "the $type is killed: the launcher is back soon");
 	sql('DELETE FROM app.waiting');
 	is(finished($node, 'campus', $run), 'finished', "the $type is killed: the run is carried out");
 	settled($node, 'campus', "the $type is killed");
