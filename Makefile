@@ -194,7 +194,8 @@ $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/pdf/*.h) | libraries
 
 .PHONY: libraries
 libraries:
-	@pkg-config --exists --print-errors $(LIBRARIES)
+	@pkg-config --exists --print-errors $(LIBRARIES) 'harfbuzz-subset >= 6.0' || \
+		{ echo "HarfBuzz 6.0 or newer, with harfbuzz-subset, is in Debian 12, Ubuntu 24.04, and newer" >&2; exit 1; }
 else
 all install installcheck clean:
 	@echo "$(PG_CONFIG) --pgxs leads nowhere: install PostgreSQL's server headers, or say PG_CONFIG=..." >&2; exit 1

@@ -80,7 +80,7 @@ RESET DateStyle;
 SELECT pg_temp.each(repeat('5', 1000), repeat('5,', 490) || '5 * * * *', repeat('x', 1001), 'every ' || repeat('1 day ', 40), 'at ' || repeat('9', 900), repeat('ž', 100), '🎓 * * * *',
                     E'\u200b* * * * *', '%s %n * * *');
 SELECT quote_literal(left(z, 60)) || ': ' || left(pg_temp.next('@daily', z), 80)
-  FROM unnest(ARRAY['UTC', 'europe/warsaw', 'Asia/Kathmandu', 'EST', 'Etc/GMT-5', '', ' UTC', 'Mars/Olympus', 'CEST', '+2', '-02:00', '<+02>-2', '../../../etc/passwd',
+  FROM unnest(ARRAY['UTC', 'europe/warsaw', 'Asia/Kathmandu', 'GMT', 'Etc/GMT-5', '', ' UTC', 'Mars/Olympus', 'CEST', '+2', '-02:00', '<+02>-2', '../../../etc/passwd',
                     repeat('x', 300), 'ž']) AS z;
 SELECT learning_credentials.next_run(NULL, '2026-01-01', 'UTC'), learning_credentials.next_run('@daily', NULL, 'UTC'),
        learning_credentials.next_run('@daily', '2026-01-01', NULL);
