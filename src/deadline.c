@@ -142,19 +142,16 @@ lc_deadline(LcDeadline *deadline, void (*work)(void *argument), void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 	LcDeadline *outer = watched;
-	TimestampTz began;
 
 	if (deadline->limit == 0)
 	{
 		work(argument);
 		return;
 	}
-	began = GetCurrentTimestamp();
-	deadline->due = began + (int64) deadline->limit * 1000 - deadline->spent;
+	deadline->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), deadline->limit);
 	if (outer != NULL && !give_way(outer, deadline))
 	{
 		work(argument);
-		deadline->spent += GetCurrentTimestamp() - began;
 		return;
 	}
 
@@ -188,5 +185,4 @@ lc_deadline(LcDeadline *deadline, void (*work)(void *argument), void *argument)
 		CHECK_FOR_INTERRUPTS();
 		raise_too_long(deadline);
 	}
-	deadline->spent += GetCurrentTimestamp() - began;
 }

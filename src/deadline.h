@@ -7,7 +7,7 @@
 
 #include "utils/timestamp.h"
 
-/* A limit, and what it is for. Zero what is not mentioned here. */
+/* A limit, and what it is for. */
 typedef struct LcDeadline
 {
 	const char *what;	 /* what may take that long: "function" */
@@ -15,14 +15,12 @@ typedef struct LcDeadline
 	const char *setting; /* the setting that says so, without learning_credentials. */
 	int limit;			 /* its value in milliseconds; 0: no limit */
 
-	/* deadline.c's own */
-	int64 spent;	 /* microseconds that earlier calls took */
-	TimestampTz due; /* when the present call has to be done */
+	TimestampTz due; /* deadline.c's own: when it has to be done */
 } LcDeadline;
 
 /*
  * Calls work(argument) in whatever process: unlike statement_timeout this also works in a background
- * worker. Several calls with one deadline share its limit; the time between them does not count.
+ * worker.
  *
  * Raises 54000, as in 'function "NAME" took too long', when work() needs more than the limit, whether it
  * ended in an error, trapped it, or came to its end after all. Code that does not look for interrupts is
