@@ -150,7 +150,10 @@ PROVE_TESTS = \
 	test/t/111_crash_matrix.pl \
 	test/t/112_interference.pl \
 	test/t/113_queue.pl \
+	test/t/114_poison.pl \
+	test/t/115_cancel.pl \
 	test/t/120_concurrency.pl \
+	test/t/121_beside.pl \
 	test/t/130_load.pl \
 	test/t/140_reference.pl \
 	test/t/141_examples.pl

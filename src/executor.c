@@ -479,8 +479,8 @@ lc_executors_wanted(void)
 /* ---------------------------------------------------------------- CALL */
 
 /*
- * Begins a procedure that commits; error 2D000 where it could not. The transaction that the CALL
- * itself began ends here, so that every step can have its own.
+ * Begins a procedure that commits; error 2D000 where it could not, 25006 on a standby. The transaction
+ * that the CALL itself began ends here, so that every step can have its own.
  */
 static void
 begin_procedure(FunctionCallInfo fcinfo, const char *name)
@@ -491,6 +491,7 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("%s() commits after each batch and cannot run inside a transaction block", name),
 				 errhint("CALL it on its own, not in BEGIN ... COMMIT and not from a function.")));
+	PreventCommandDuringRecovery(psprintf("%s()", name));
 	lc_spi_connect(true);
 	SPI_commit();
 }

@@ -13,7 +13,7 @@ my $users = 150;
 my @settings = ('restart_after_crash = on', 'learning_credentials.retry_delay = 1');
 my $node;
 
-sub sql { return $node->safe_psql('campus', $_[0]) }
+sub sql { return patient_sql($node, 'campus', $_[0]) }
 sub call { return "CALL learning_credentials.generate_credentials($_[0])" }
 
 # Name => table, event, condition. What ends in "commit" happens when that is committed.

@@ -5,9 +5,10 @@ package Crash;
 use strict;
 use warnings;
 use Exporter 'import';
+use LearningCredentials;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(plant_crashes crash_at arm armed crashes await_crash await_server eventually);
+our @EXPORT = qw(plant_crashes crash_at arm armed crashes await_crash await_server eventually patient_sql);
 
 # plant_crashes(NODE, DATABASE): functions in schema "app" (see make_database)
 # - app.crash(SIGNAL) sends its backend a signal that it does not survive;
@@ -115,14 +116,29 @@ sub await_crash
 sub await_server
 {
 	my ($node) = @_;
-	return $node->poll_query_until('postgres', 'SELECT true');
+	return eventually(sub { (finish_sql(start_sql($node, 'postgres', 'SELECT')))[0] == 0 });
+}
+
+# patient_sql(NODE, DATABASE, SQL): what it gives, tried again as long as the server crashes under it. Not
+# through psql's input, which may be gone before it is written.
+sub patient_sql
+{
+	my ($node, $database, $sql) = @_;
+	my ($status, $out, $error);
+	my $answered = eventually(
+		sub {
+			($status, $out, $error) = finish_sql(start_sql($node, $database, $sql));
+			return $status == 0 || $error !~ /connection to server .* failed|server closed the connection|because of crash/;
+		});
+	die $error unless $answered && $status == 0;
+	return $out;
 }
 
 # eventually(CONDITION): waits until it is true, for as long as a test may wait; returns whether it is
 sub eventually
 {
 	my ($condition) = @_;
-	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	for my $try (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
 		return 1 if $condition->();
 		select(undef, undef, undef, 0.1);
