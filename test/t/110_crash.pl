@@ -169,7 +169,9 @@ cmp_ok(sql(<<'SQL'), '>', 15, 'indexes are sound');
 SELECT count(bt_index_parent_check(i.indexrelid, true)::text)
   FROM pg_index i
   JOIN pg_class t ON t.oid = i.indrelid
+  JOIN pg_class x ON x.oid = i.indexrelid
  WHERE t.relnamespace = 'learning_credentials'::regnamespace
+   AND x.relam = (SELECT oid FROM pg_am WHERE amname = 'btree')
 SQL
 
 $node->stop;
