@@ -141,6 +141,12 @@ appendStringInfo(StringInfo string, const char *fmt, ...)
 	}
 }
 
+int
+pg_ltoa(int32 value, char *text)
+{
+	return sprintf(text, "%d", value);
+}
+
 char *
 psprintf(const char *fmt, ...)
 {
