@@ -446,36 +446,6 @@ lc_execute_runs(void)
 	MemoryContextDelete(context);
 }
 
-int
-lc_executors_wanted(void)
-{
-	static LcStatement select = {
-		.sql =
-			"SELECT least(coalesce(sum(greatest(open.wanted - open.there, 0)), 0), 1000)::int4"
-			"  FROM (SELECT CASE WHEN r.retrieved IS NULL THEN 1"
-			"                    ELSE greatest(ceil((r.queued - p.done) / $1::float8), 1) END AS wanted,"
-			"               p.executors AS there"
-			"          FROM learning_credentials.run r"
-			"          JOIN learning_credentials.run_progress p ON p.id = r.id"
-			"          JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id"
-			"         WHERE (r.status = 'running'"
-			"                OR (r.status = 'queued'"
-			"                    AND NOT EXISTS (SELECT FROM learning_credentials.run o"
-			"                                     WHERE o.configuration_id = r.configuration_id"
-			"                                       AND o.status = 'running')))"
-			"           AND d.suspension_reason IS NULL) AS open",
-		.types = { INT4OID },
-		.custom = true,
-	};
-	Datum values[] = { Int32GetDatum(lc_batch_size) };
-	bool isnull;
-	Datum wanted;
-
-	lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
-	wanted = lc_spi_value(0, 1, &isnull);
-	return isnull ? 0 : DatumGetInt32(wanted);
-}
-
 /* ---------------------------------------------------------------- CALL */
 
 /*

@@ -12,10 +12,4 @@
  */
 extern void lc_execute_runs(void);
 
-/*
- * How many executors could find something to do now, those that work already left out. Called inside
- * a transaction with the owner's identity and a SPI connection.
- */
-extern int lc_executors_wanted(void);
-
 #endif /* LC_EXECUTOR_H */

@@ -109,22 +109,25 @@ lc_queue_retries(void)
 
 /* ---------------------------------------------------------------- from queued to ended */
 
+/* Runs that there may be something to do for. */
+#define OPEN_RUNS                                                                         \
+	"  FROM learning_credentials.run r"                                                   \
+	"  JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id" \
+	"  JOIN learning_credentials.run_progress p ON p.id = r.id"                           \
+	" WHERE (r.status = 'running'"                                                        \
+	"        OR (r.status = 'queued'"                                                     \
+	"            AND NOT EXISTS (SELECT FROM learning_credentials.run o"                  \
+	"                             WHERE o.configuration_id = r.configuration_id"          \
+	"                               AND o.status = 'running')))"                          \
+	"   AND d.suspension_reason IS NULL"
+
 LcRun *
 lc_runs_open(int64 configuration_id, int *count)
 {
 	static LcStatement select = {
-		.sql =
-			"SELECT r.id, r.configuration_id, r.status = 'queued', r.retrieved IS NOT NULL,"
-			"       r.trigger = 'retry', r.crashes > 0"
-			"  FROM learning_credentials.run r"
-			"  JOIN learning_credentials.credential_configuration d ON d.id = r.configuration_id"
-			" WHERE (r.status = 'running'"
-			"        OR (r.status = 'queued'"
-			"            AND NOT EXISTS (SELECT FROM learning_credentials.run o"
-			"                             WHERE o.configuration_id = r.configuration_id"
-			"                               AND o.status = 'running')))"
-			"   AND d.suspension_reason IS NULL AND $1 IN (0, r.configuration_id)"
-			" ORDER BY (SELECT count(*) FROM learning_credentials.executor e WHERE e.run_id = r.id), r.id",
+		.sql = "SELECT r.id, r.configuration_id, r.status = 'queued', r.retrieved IS NOT NULL,"
+			   "       r.trigger = 'retry', r.crashes > 0" OPEN_RUNS
+			   " AND $1 IN (0, r.configuration_id) ORDER BY p.executors, r.id",
 		.types = { INT8OID },
 		.custom = true,
 	};
@@ -146,6 +149,24 @@ lc_runs_open(int64 configuration_id, int *count)
 		runs[i].crashed = DatumGetBool(lc_spi_value(i, 6, &isnull));
 	}
 	return runs;
+}
+
+int
+lc_executors_wanted(void)
+{
+	static LcStatement select = {
+		.sql = "SELECT least(coalesce(sum(greatest(wanted - executors, 0)), 0), 1000)::int4"
+			   "  FROM (SELECT CASE WHEN r.retrieved IS NULL THEN 1"
+			   "                    ELSE greatest(ceil((r.queued - p.done) / $1::float8), 1) END,"
+			   "               p.executors" OPEN_RUNS ") AS open (wanted, executors)",
+		.types = { INT4OID },
+		.custom = true,
+	};
+	Datum values[] = { Int32GetDatum(lc_batch_size) };
+	bool isnull;
+
+	lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	return DatumGetInt32(lc_spi_value(0, 1, &isnull));
 }
 
 bool

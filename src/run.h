@@ -32,6 +32,12 @@ extern int64 lc_run_request(int64 configuration_id, const char *trigger);
  */
 extern LcRun *lc_runs_open(int64 configuration_id, int *count);
 
+/*
+ * For the scheduler: how many executors could find something to do for these runs now, those that work
+ * already left out.
+ */
+extern int lc_executors_wanted(void);
+
 /* queued -> running; false when somebody else was faster. */
 extern bool lc_run_start(LcRun *run);
 
