@@ -223,6 +223,17 @@ note_end(Place *place, bool badly)
 	place->not_before = TimestampTzPlusMilliseconds(now, pause);
 }
 
+/* The executors by place, as in the shared entry. */
+static void
+read_executors(pid_t *pids)
+{
+	LcWorkerState *state = lc_worker_state();
+
+	LWLockAcquire(&state->lock, LW_SHARED);
+	memcpy(pids, database->executors, sizeof(database->executors));
+	LWLockRelease(&state->lock);
+}
+
 /*
  * Counts the executors that are there or coming, also those of a scheduler before this one. Writes
  * whether one has ended since the last time.
@@ -231,30 +242,25 @@ static int
 count_executors(bool *ended)
 {
 	static int before = 0;
-	LcWorkerState *state = lc_worker_state();
+	bool stopped[LC_MAX_WORKERS];
+	pid_t pids[LC_MAX_WORKERS];
+	pid_t pid;
 	int running = 0;
 	int i;
 
 	*ended = false;
 	for (i = 0; i < LC_MAX_WORKERS; i++)
+		stopped[i] = places[i].handle != NULL &&
+			GetBackgroundWorkerPid(places[i].handle, &pid) == BGWH_STOPPED;
+	read_executors(pids); /* after that: what has stopped has left its place */
+	for (i = 0; i < LC_MAX_WORKERS; i++)
 	{
-		Place *place = &places[i];
-		pid_t pid;
-		bool there;
-		bool badly;
-
-		LWLockAcquire(&state->lock, LW_SHARED);
-		there = database->executors[i] > 0;
-		badly = database->executors[i] == LC_ENDED_BADLY;
-		LWLockRelease(&state->lock);
-		if (place->handle != NULL && GetBackgroundWorkerPid(place->handle, &pid) != BGWH_STOPPED)
-			there = true;
-		else if (place->handle != NULL)
+		if (stopped[i])
 		{
-			note_end(place, badly);
+			note_end(&places[i], pids[i] == LC_ENDED_BADLY);
 			*ended = true;
 		}
-		if (there)
+		else if (pids[i] > 0 || places[i].handle != NULL)
 			running++;
 	}
 	*ended = *ended || running < before;
@@ -269,22 +275,19 @@ count_executors(bool *ended)
 static TimestampTz
 start_executors(int wanted)
 {
-	LcWorkerState *state = lc_worker_state();
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz again = DT_NOEND;
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	pid_t pids[LC_MAX_WORKERS];
 	int i;
 
+	read_executors(pids);
 	for (i = 0; i < lc_max_workers && wanted > 0; i++)
 	{
 		Place *place = &places[i];
 		BackgroundWorker worker;
-		bool there;
 
-		LWLockAcquire(&state->lock, LW_SHARED);
-		there = database->executors[i] > 0;
-		LWLockRelease(&state->lock);
-		if (there || place->handle != NULL)
+		if (pids[i] > 0 || place->handle != NULL)
 			continue;
 		wanted--;
 		if (place->not_before > now)
