@@ -7,7 +7,7 @@
 
 #include "compat.h"
 
-/* Seconds that one parse may take. */
+/* Seconds of the processor's time that one parse may take. */
 #define LC_GUARD_SECONDS 10
 
 /*
