@@ -159,7 +159,8 @@ PROVE_TESTS = \
 	test/t/141_examples.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
-PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+# ICU 78 and libqpdf 12 ask for a version of C++ also where C is compiled.
+PG_CPPFLAGS = -I$(srcdir)/src $(filter-out -std=%,$(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null))
 PG_CFLAGS = -Wextra -Werror -Wno-unused-parameter -fexceptions
 SHLIB_LINK = -lhpdf $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lstdc++
 EXTRA_CLEAN = build results
