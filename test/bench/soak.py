@@ -276,6 +276,8 @@ def finish():
         count('indexes checked', int(sql(database, """
             SELECT count(bt_index_parent_check(i.indexrelid, true)::text) FROM pg_index i
               JOIN pg_class t ON t.oid = i.indrelid
+              JOIN pg_class x ON x.oid = i.indexrelid
+              JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
              WHERE t.relnamespace = 'learning_credentials'::regnamespace""")))
         for line in sql(database, """
             SELECT 'credentials ' || status, count(*) FROM learning_credentials.credential GROUP BY status
@@ -323,4 +325,5 @@ def main():
     sys.exit(1 if violations else 0)
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -194,13 +194,24 @@ sub two_databases
 	my $configuration = poisoned('{"signal": "KILL"}');
 	my $before = crashes($node);
 	sql("SELECT learning_credentials.request_run($slow)", 'library');
-	sql("SELECT learning_credentials.request_run($_)") for $retrieving, $configuration;
-	ok(eventually(sub { suspension($configuration) ne '' }), "$name: what crashes is suspended");
+	sql("SELECT learning_credentials.request_run($configuration)");
+	my $session;
+	ok( eventually(
+			sub {
+				# Whoever calls for one configuration does not look after others.
+				$session = start_sql($node, 'campus', call($retrieving)) unless defined $session && $session->{run}->pumpable;
+				return suspension($configuration) ne '';
+			}),
+		"$name: what crashes is suspended");
 	cmp_ok(crashes($node) - $before, '<=', 3, "$name: after three restarts at most");
+	carry_on('worker', $retrieving);
 	ok(await_issued($retrieving, $users), "$name: a long retrieval comes to its end");
 	ok(await_issued($slow, 200, 'library'), "$name: so does the other database");
 	eventually(sub { open_runs('campus') == 0 && open_runs('library') == 0 });
+	finish_sql($session);
 	is(suspension($retrieving), '', "$name: the retrieval is not suspended");
+	cmp_ok(sql("SELECT max(crashes) FROM learning_credentials.run WHERE configuration_id = $retrieving"), '<=', 1,
+		"$name: it was tried alone after the first crash");
 	is(suspension($slow, 'library'), '', "$name: the other database is not, either");
 	is( sql("SELECT count(*) FROM learning_credentials.credential_event WHERE new_status = 'error'", 'library'),
 		0, "$name: nothing failed there");
@@ -240,6 +251,49 @@ sub clean_ends
 	return;
 }
 
+# ---- nor does the end of the worker's processes
+sub clean_worker
+{
+	my $waiting = "SELECT l.pid || ' since ' || a.xact_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+	  . " WHERE l.locktype = 'advisory' AND l.objid = 10 AND l.granted";
+	my $kind = "FROM pg_stat_activity WHERE backend_type = 'learning_credentials";
+	my %end = (
+		'pg_terminate_backend of executors' => sub { sql("SELECT pg_terminate_backend(pid) $kind executor'") },
+		'pg_cancel_backend of executors' => sub { sql("SELECT pg_cancel_backend(pid) $kind executor'") },
+		'pg_terminate_backend of the scheduler' => sub { sql("SELECT pg_terminate_backend(pid) $kind scheduler'") },
+		'fast shutdown' => sub { $node->stop('fast'); $node->start },
+		'immediate shutdown' => sub { $node->stop('immediate'); $node->start });
+	for my $means (sort keys %end)
+	{
+		my $name = "worker, $means";
+		my $configuration = poisoned('{}');
+		sql('INSERT INTO app.waiting VALUES (10)');
+		sql("SELECT learning_credentials.request_run($configuration)");
+		eventually(sub { sql($waiting) ne '' }) or die;
+		my $before = sql($waiting);
+		$end{$means}->();
+		ok(eventually(sub { my $who = sql($waiting); $who ne '' && ($who ne $before || $means =~ /scheduler/) }),
+			"$name: somebody goes on");
+		my $suspects = sql('SELECT count(*) FROM learning_credentials.suspect');
+		if ($means eq 'immediate shutdown')
+		{
+			cmp_ok($suspects, '>', 0, "$name: makes suspects");
+		}
+		else
+		{
+			is($suspects, 0, "$name: makes no suspects");
+		}
+		sql('DELETE FROM app.waiting');
+		ok(await_issued($configuration, $users), "$name: everybody has a credential");
+		eventually(sub { open_runs() == 0 });
+		is(number("$configuration AND attempts <> 1"), 0, "$name: all at the first attempt");
+		is(sql("SELECT status, issued, failed FROM learning_credentials.run WHERE configuration_id = $configuration"),
+			"finished|$users|0", "$name: in one run");
+		settled($node, 'campus', $name);
+	}
+	return;
+}
+
 sub prepare
 {
 	my ($name, @settings) = @_;
@@ -273,6 +327,7 @@ prepare('poison_worker', "shared_preload_libraries = 'learning_credentials'",
 one_user('worker', 'KILL') if 'one' =~ /$only/;
 every_user('worker', 'SEGV') if 'every' =~ /$only/;
 retrieval('worker', 'KILL') if 'retrieval' =~ /$only/;
+clean_worker() if 'ends' =~ /$only/;
 two_databases() if 'two' =~ /$only/;
 $node->stop;
 done_testing();
