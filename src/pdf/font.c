@@ -33,6 +33,12 @@ typedef struct FontFile
 	Size length;
 } FontFile;
 
+/*
+ * Bytes that must be left when HarfBuzz sets up what it keeps of a font: it crashes when it cannot note what it has
+ * been given (version 6).
+ */
+#define LEAST_MEMORY (1024 * 1024)
+
 /* A font being opened: what goes into the guard. */
 typedef struct Opening
 {
@@ -189,6 +195,7 @@ open_font(void *argument)
 	lc_font_file_check(opening->data, opening->length, opening->ref->index, &facts);
 	font->is_cff = facts.is_cff;
 	font->whole = facts.whole;
+	lc_guard_need(LEAST_MEMORY);
 	font->blob = hb_blob_create((const char *) opening->data, opening->length, HB_MEMORY_MODE_READONLY,
 								NULL, NULL);
 	font->face = hb_face_create(font->blob, opening->ref->index);

@@ -242,6 +242,8 @@ lc_font_make_instance(LcFont *font, const LcFontRef *ref)
 				 ref->axes[i].value, ref->axes[i].tag);
 	}
 	lc_guard_check();
+	/* HarfBuzz 6 crashes as well when memory runs out here: there must be plenty. */
+	lc_guard_need(4 * (Size) hb_blob_get_length(font->blob));
 	if (!outlines_are_sound(font->outlines, values, ref->axis_count))
 		cut_failed(font);
 	owner->plan = hb_subset_plan_create_or_fail(font->outlines, owner->input);

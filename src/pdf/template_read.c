@@ -22,6 +22,9 @@
 #include "pdf/syntax.h"
 #include "pdf/template_reader.h"
 
+/* Bytes that must be left when libqpdf is set up, of which nothing can be freed when there are fewer. */
+#define LEAST_MEMORY (256 * 1024)
+
 /* The page tree's depth, and the nodes looked at in it. */
 #define MAX_TREE_DEPTH 50
 #define MAX_TREE_NODES 10000
@@ -512,6 +515,7 @@ open_file(LcReader *reader)
 	lc_survey(&reader->survey, reader->data, reader->length);
 	if (reader->survey.refusal != NULL)
 		lc_reader_unusable(reader, reader->survey.refusal);
+	lc_guard_need(LEAST_MEMORY);
 	reader->qpdf = qpdf_init();
 	qpdf_silence_errors(reader->qpdf);
 	qpdf_set_suppress_warnings(reader->qpdf, QPDF_TRUE);
