@@ -199,6 +199,7 @@ sub two_databases
 	ok( eventually(
 			sub {
 				# Whoever calls for one configuration does not look after others.
+				$session->{run}->pump_nb if defined $session && $session->{run}->pumpable;
 				$session = start_sql($node, 'campus', call($retrieving)) unless defined $session && $session->{run}->pumpable;
 				return suspension($configuration) ne '';
 			}),
