@@ -143,5 +143,27 @@ is(count_of($node, 'campus', "configuration_id = $configuration AND status = 'av
 sql("CALL learning_credentials.generate_credentials($configuration)");
 settled($node, 'campus', 'opposite order');
 
+# ---- a run ends while another session looks after what a third one left of it
+sql(<<'SQL');
+CREATE FUNCTION app.linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+CREATE TRIGGER linger AFTER UPDATE ON learning_credentials.run FOR EACH ROW WHEN (NEW.status = 'finished')
+EXECUTE FUNCTION app.linger();
+SQL
+$configuration = configure($node, 'campus', 'Left');
+my $other = configure($node, 'campus', 'Other');
+@sessions = (start_sql($node, 'campus', "CALL learning_credentials.generate_credentials($configuration)"));
+$node->poll_query_until('campus', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'CALL%'") or die;
+sql('INSERT INTO learning_credentials.executor (epoch, pid, run_id, uuids)'
+	  . " SELECT e.epoch, 0, r.id, '{}' FROM learning_credentials.crash_epoch e, learning_credentials.run r WHERE r.configuration_id = $configuration");
+push @sessions, start_sql($node, 'campus', "CALL learning_credentials.generate_credentials($other)");
+for (@sessions)
+{
+	my ($status, undef, $error) = finish_sql($_);
+	is($status, 0, 'left behind: no deadlock') or diag($error);
+}
+sql('DROP TRIGGER linger ON learning_credentials.run');
+is(sql('SELECT count(*) FROM learning_credentials.executor'), 0, 'left behind: nothing');
+settled($node, 'campus', 'left behind');
+
 $node->stop;
 done_testing();
