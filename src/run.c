@@ -297,26 +297,47 @@ lc_run_retrieve(const LcRun *run, bool *done)
 bool
 lc_run_end(int64 run_id)
 {
-	/* The lock comes first, by a statement of its own: so the next one sees all that others did before it. */
-	static LcStatement lock = {
+	/* The locks come first, by statements of their own: so the last one sees all that others did before. */
+	static LcStatement lock_run = {
 		.sql = "SELECT FROM learning_credentials.run WHERE id = $1 FOR NO KEY UPDATE",
 		.types = { INT8OID },
 	};
+	static LcStatement lock_executors = {
+		.sql = "SELECT FROM learning_credentials.executor WHERE run_id = $1 ORDER BY id FOR UPDATE",
+		.types = { INT8OID },
+	};
+	/*
+	 * One UPDATE and not two: the second would check the foreign key again, and so wait for who deletes
+	 * the configuration, who waits for this run.
+	 */
 	static LcStatement end = {
-		.sql = "UPDATE learning_credentials.run SET status = 'finished', finished = clock_timestamp()"
-			   " WHERE id = $1 AND status = 'running' AND retrieved IS NOT NULL"
-			   "   AND NOT EXISTS (SELECT FROM learning_credentials.credential c"
-			   "                    WHERE c.run_id = $1 AND c.status = 'generating')",
+		.sql = "WITH done AS ("
+			   "    SELECT coalesce(sum(issued), 0) AS issued, coalesce(sum(failed), 0) AS failed"
+			   "      FROM learning_credentials.executor WHERE run_id = $1),"
+			   " counted AS ("
+			   "    UPDATE learning_credentials.executor SET issued = 0, failed = 0 WHERE run_id = $1),"
+			   " ended AS ("
+			   "    SELECT status = 'running' AND retrieved IS NOT NULL"
+			   "           AND NOT EXISTS (SELECT FROM learning_credentials.credential c"
+			   "                            WHERE c.run_id = $1 AND c.status = 'generating') AS now"
+			   "      FROM learning_credentials.run WHERE id = $1)"
+			   " UPDATE learning_credentials.run r"
+			   "    SET issued = r.issued + done.issued, failed = r.failed + done.failed,"
+			   "        status = CASE WHEN ended.now THEN 'finished' ELSE r.status END,"
+			   "        finished = CASE WHEN ended.now THEN clock_timestamp() ELSE r.finished END"
+			   "   FROM done, ended"
+			   "  WHERE r.id = $1 AND (ended.now OR done.issued + done.failed > 0)"
+			   " RETURNING ended.now",
 		.types = { INT8OID },
 		.custom = true,
 	};
 	Datum values[] = { Int64GetDatum(run_id) };
-	bool ended;
+	bool isnull;
 
-	lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT);
-	ended = lc_spi_execute(&end, values, NULL, SPI_OK_UPDATE) > 0;
-	lc_slot_count(run_id);
-	return ended;
+	lc_spi_execute(&lock_run, values, NULL, SPI_OK_SELECT);
+	lc_spi_execute(&lock_executors, values, NULL, SPI_OK_SELECT);
+	return lc_spi_execute(&end, values, NULL, SPI_OK_UPDATE_RETURNING) > 0 &&
+		DatumGetBool(lc_spi_value(0, 1, &isnull));
 }
 
 void

@@ -220,36 +220,6 @@ lc_slot_note(int64 run_id, const pg_uuid_t *uuids, int count, int issued, int fa
 		elog(ERROR, "executor %d has no row", slot_id);
 }
 
-void
-lc_slot_count(int64 run_id)
-{
-	/* The run's row comes first, as in lc_run_end(). */
-	static LcStatement lock_run = {
-		.sql = "SELECT FROM learning_credentials.run WHERE id = $1 FOR NO KEY UPDATE",
-		.types = { INT8OID },
-	};
-	static LcStatement lock = {
-		.sql = "SELECT FROM learning_credentials.executor WHERE run_id = $1 ORDER BY id FOR UPDATE",
-		.types = { INT8OID },
-	};
-	static LcStatement count = {
-		.sql = "WITH done AS ("
-			   "    SELECT coalesce(sum(issued), 0) AS issued, coalesce(sum(failed), 0) AS failed"
-			   "      FROM learning_credentials.executor WHERE run_id = $1),"
-			   " counted AS ("
-			   "    UPDATE learning_credentials.executor SET issued = 0, failed = 0 WHERE run_id = $1)"
-			   " UPDATE learning_credentials.run r"
-			   "    SET issued = r.issued + done.issued, failed = r.failed + done.failed"
-			   "   FROM done WHERE r.id = $1",
-		.types = { INT8OID },
-	};
-	Datum values[] = { Int64GetDatum(run_id) };
-
-	lc_spi_execute(&lock_run, values, NULL, SPI_OK_SELECT);
-	if (lc_spi_execute(&lock, values, NULL, SPI_OK_SELECT) > 0)
-		lc_spi_execute(&count, values, NULL, SPI_OK_UPDATE);
-}
-
 Datum
 lc_slot_taken(void)
 {
@@ -441,7 +411,7 @@ clear_slot(int32 id)
 		uuids = PointerGetDatum(DatumGetArrayTypePCopy(uuids));
 	intact = DatumGetBool(lc_spi_value(0, 3, &isnull));
 	if (!no_run)
-		lc_slot_count(run_id);
+		(void) lc_run_end(run_id);
 	lc_spi_execute(&remove, values, NULL, SPI_OK_DELETE);
 	if (intact || no_run)
 		return 0;

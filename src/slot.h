@@ -21,7 +21,7 @@ extern void lc_slot_open(void);
  */
 extern bool lc_slot_lives(int32 id);
 
-/* Ends that. Nothing is in hand, and lc_slot_count() has counted what was. */
+/* Ends that. Nothing is in hand, and lc_run_end() has counted what was. */
 extern void lc_slot_close(void);
 
 /*
@@ -29,9 +29,6 @@ extern void lc_slot_close(void);
  * "uuids" NULL, its retrieval; with run 0 nothing. Adds to what this backend did for the run at hand.
  */
 extern void lc_slot_note(int64 run_id, const pg_uuid_t *uuids, int count, int issued, int failed);
-
-/* Adds to a run's counts what its executors have done and the run's row does not count yet. */
-extern void lc_slot_count(int64 run_id);
 
 /* The uuids that are in other backends' hands, and those of suspects: uuid[], palloc'd. */
 extern Datum lc_slot_taken(void);

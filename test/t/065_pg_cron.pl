@@ -96,7 +96,9 @@ SQL
 		"$way: by whom it was to be made");
 	settled($node, 'campus', $way);
 	$node->stop;
-	unlike(slurp_file($node->logfile), qr/(ERROR|FATAL|PANIC):/, "$way: nothing is in the server's log");
+	# A session of the test itself may have met the restart.
+	my $log = join "\n", grep { !/ 065_pg_cron\.pl FATAL:  terminating connection/ } split /\n/, slurp_file($node->logfile);
+	unlike($log, qr/(ERROR|FATAL|PANIC):/, "$way: nothing is in the server's log");
 }
 
 done_testing();
