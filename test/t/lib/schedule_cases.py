@@ -232,8 +232,10 @@ def read_field(text, field):
 
 class Walk:
     def __init__(self, text):
+        parts = WORDS.get(text, text).split()
         self.minutes, self.hours, self.days, self.months, self.weekdays = (
-            read_field(part, field) for field, part in enumerate(WORDS.get(text, text).split()))
+            read_field(part, field) for field, part in enumerate(parts))
+        self.spelled_out = parts[2] != '*' and parts[4] != '*' and (len(self.days) == 31 or len(self.weekdays) == 7)
         self.each_hour = len(self.hours) == 24
         self.either = len(self.days) < 31 and len(self.weekdays) < 7
 
@@ -291,11 +293,16 @@ def reason_for(walk, zone, time, ours, theirs):
         return 'croniter gives up where the day of month never comes, though the day of week does'
     if ours is None or theirs is None:
         return ''
+    local = theirs.astimezone(zone)
+    otherwise = ''
+    if (walk.spelled_out and theirs < ours and local.minute in walk.minutes and local.hour in walk.hours
+            and local.month in walk.months):
+        otherwise = 'a day field that allows every value is as good as *, in newer versions of croniter only * itself is'
     if not clock_changes(zone, time - DAY, max(ours, theirs) + DAY):
         month_before = ours.astimezone(zone).replace(day=1) - DAY
         if ours < theirs and max(walk.days) > month_before.day:
             return 'croniter passes over days after a month that is too short for another of the days'
-        return ''
+        return otherwise
     our_local, their_local = (t.astimezone(zone) for t in (ours, theirs))
     minute_before = (ours - MINUTE).astimezone(zone).replace(tzinfo=None)
     if our_local.replace(tzinfo=None) - minute_before > MINUTE:
@@ -308,7 +315,7 @@ def reason_for(walk, zone, time, ours, theirs):
         return 'repeated time: * runs at each real hour, in croniter not at the second occurrence'
     if ours < theirs:
         return 'croniter passes over a time that the schedule names on the day of a change'
-    return ''
+    return otherwise
 
 
 def judge(line):
