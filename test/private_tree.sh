@@ -37,4 +37,19 @@ link_all "$sharedir/extension" "$tree$sharedir/extension"
 mkdir -p "$(dirname "$tree$includedir")"
 ln -sfn "$includedir" "$tree$includedir"
 
+# Some packages have a pg_config that always tells where they installed it. A script tells of DIR.
+if [ "$("$tree$bindir/pg_config" --pkglibdir)" != "$tree$pkglibdir" ]; then
+    rm "$tree$bindir/pg_config"
+    cat >"$tree$bindir/pg_config" <<EOF
+#!/bin/sh
+for option; do
+    case \$option in
+        --bindir | --sharedir | --pkglibdir | --includedir* | --pkgincludedir | --pgxs) printf %s '$tree' ;;
+    esac
+    '$pg_config' "\$option" || exit
+done
+EOF
+    chmod +x "$tree$bindir/pg_config"
+fi
+
 echo "$tree$bindir/pg_config"
