@@ -464,6 +464,7 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	PreventCommandDuringRecovery(psprintf("%s()", name));
 	lc_spi_connect(true);
 	SPI_commit();
+	SPI_start_transaction(); /* as in lc_step_commit() */
 }
 
 /* Waits for what other backends have in hand, and a little longer each time that it is in vain. */

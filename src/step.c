@@ -59,6 +59,9 @@ lc_step_commit(LcStepState *step)
 		pgstat_report_stat(false);
 	}
 	else
+	{
 		SPI_commit();
+		SPI_start_transaction(); /* SPI_commit() does since 14.3 */
+	}
 	MemoryContextSwitchTo(caller);
 }
