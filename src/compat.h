@@ -72,4 +72,11 @@ typedef struct LcIntervalParts
 #define AmBackgroundWorkerProcess() IsBackgroundWorker
 #endif
 
+/* int64_div_fast_to_numeric() was wrong for multiples of four digits before 14.3. */
+#if PG_VERSION_NUM < 150000
+#define LC_NUMERIC_MAY_HAVE_DIGITS(digits) ((digits) % 4 != 0)
+#else
+#define LC_NUMERIC_MAY_HAVE_DIGITS(digits) true
+#endif
+
 #endif /* LC_COMPAT_H */

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "compat.h"
 #include "judge.h"
 
 /* A time that is not known is earlier than any other. */
@@ -49,10 +50,13 @@ rounded_value(double value)
 
 		for (; digits > 0 && scaled % 10 == 0; digits--)
 			scaled /= 10;
-		result.val.numeric = int64_div_fast_to_numeric(scaled, digits);
+		if (LC_NUMERIC_MAY_HAVE_DIGITS(digits))
+		{
+			result.val.numeric = int64_div_fast_to_numeric(scaled, digits);
+			return result;
+		}
 	}
-	else
-		result.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
+	result.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(value)));
 	return result;
 }
 
