@@ -40,7 +40,7 @@ BEGIN
             BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN RAISE EXCEPTION 'all is well'; END;
         WHEN 'does not look' THEN
             RETURN convert_to(format('%s %s %s', credential.verify_uuid, credential.user_id, credential.user_full_name)
-                              || left(md5(lpad('', 20000000, 'x')), 0), 'UTF8');
+                              || left(md5(lpad('', 200000000, 'x')), 0), 'UTF8');
         WHEN 'asks who is eligible' THEN
             BEGIN
                 PERFORM learning_credentials.eligible_users((options->>'of')::bigint);
@@ -266,7 +266,7 @@ CREATE FUNCTION app.generate_blindly(credential learning_credentials.credential,
 RETURNS bytea LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(4711);
-    RETURN convert_to(md5(lpad('', 50000000, 'x')), 'UTF8');
+    RETURN convert_to(md5(lpad('', 200000000, 'x')), 'UTF8');
 END $$;
 INSERT INTO learning_credentials.credential_type (name, retrieval_func, generation_func, media_type)
 VALUES ('Blind', 'app.retrieve_all', 'app.generate_blindly', 'text/html');
