@@ -60,7 +60,8 @@ typedef struct Executor
 	pg_uuid_t *uuids;	   /* the batch that is noted */
 	int count;
 	int limit;
-	pg_uuid_t position; /* behind it is what is to be claimed next of the run at hand */
+	int64 walking;		/* the run whose queue it walks */
+	pg_uuid_t position; /* behind it is what is to be claimed next of that run */
 	int64 retrieving;	/* the run whose retrieval is under way; 0: none */
 	Failure *failure;	/* of the last retrieval that failed here; NULL: none did */
 } Executor;
@@ -123,12 +124,21 @@ issue_batch(const Executor *executor, const LcConfiguration *configuration)
 	return total;
 }
 
-/* Claims the next batch of a run. Nothing while there are suspects: they are tried alone. */
+/*
+ * Claims the next batch of a run, from where this executor is in its queue: what is done lies behind, and to
+ * read over a million of that takes as long as to make many documents. Nothing while there are suspects:
+ * they are tried alone.
+ */
 static void
 claim_batch(Executor *executor, int64 run_id)
 {
 	LcSuspect suspect;
 
+	if (executor->walking != run_id)
+	{
+		executor->walking = run_id;
+		memset(&executor->position, 0, sizeof(pg_uuid_t));
+	}
 	executor->count = 0;
 	if (!lc_suspect_find(executor->only, &suspect))
 		executor->count =
@@ -144,19 +154,30 @@ begin(Executor *executor, LcStepState *step)
 	lc_step_begin(step);
 }
 
-/* The step at which nothing of a run is in hand any more. Returns whether the run has ended with it. */
+/*
+ * The step at which nothing of a run is in hand any more. Returns whether there is more to do: the run has
+ * ended and another may begin; or, at the queue's end, what others left lies behind this executor, who begins
+ * at its start again unless it has just been there. While others work on the run that is left to the last of
+ * them.
+ */
 static bool
-leave_run(Executor *executor, int64 run_id)
+leave_run(Executor *executor, int64 run_id, bool at_end)
 {
+	static const pg_uuid_t start = { { 0 } };
 	LcStepState step;
-	bool ended;
+	bool more;
 
 	begin(executor, &step);
-	ended = lc_run_end(run_id);
+	more = lc_run_end(run_id);
+	if (!more && at_end && !lc_slot_shares(run_id))
+	{
+		more = memcmp(&executor->position, &start, sizeof(pg_uuid_t)) != 0;
+		executor->walking = 0;
+	}
 	lc_slot_note(0, NULL, 0, 0, 0);
 	lc_slot_apart();
 	lc_step_commit(&step);
-	return ended;
+	return more;
 }
 
 /* Tells pg_stat_activity. */
@@ -183,14 +204,13 @@ make_documents(Executor *executor, const LcRun *run)
 	TimestampTz began = GetCurrentTimestamp();
 	LcStepState step;
 
-	memset(&executor->position, 0, sizeof(pg_uuid_t));
 	begin(executor, &step);
 	lc_slot_together();
 	claim_batch(executor, run->id);
 	lc_slot_note(run->id, executor->uuids, executor->count, 0, 0);
 	lc_step_commit(&step);
 	if (executor->count == 0)
-		return leave_run(executor, run->id);
+		return leave_run(executor, run->id, true);
 	while (executor->count > 0)
 	{
 		LcConfiguration *configuration;
@@ -215,7 +235,7 @@ make_documents(Executor *executor, const LcRun *run)
 		lc_slot_note(run->id, executor->uuids, executor->count, issued.available, issued.failed);
 		lc_step_commit(&step);
 	}
-	(void) leave_run(executor, run->id);
+	(void) leave_run(executor, run->id, false);
 	return true;
 }
 
@@ -264,7 +284,7 @@ try_suspect(Executor *executor)
 		lc_suspect_clear(&suspect.uuid);
 	lc_slot_note(run.id, executor->uuids, 0, issued.available, issued.failed);
 	lc_step_commit(&step);
-	(void) leave_run(executor, run.id);
+	(void) leave_run(executor, run.id, false);
 	return issued.available + issued.failed > 0;
 }
 

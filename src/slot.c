@@ -168,6 +168,24 @@ lc_slot_lives(int32 id)
 	return id == slot_id || !try_lock(&tag, false);
 }
 
+bool
+lc_slot_shares(int64 run_id)
+{
+	static LcStatement select = {
+		.sql = "SELECT id FROM learning_credentials.executor WHERE run_id = $1 AND id <> $2",
+		.types = { INT8OID, INT4OID },
+	};
+	Datum values[] = { Int64GetDatum(run_id), Int32GetDatum(slot_id) };
+	uint64 count = lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	bool isnull;
+	uint64 i;
+
+	for (i = 0; i < count; i++)
+		if (lc_slot_lives(DatumGetInt32(lc_spi_value(i, 1, &isnull))))
+			return true;
+	return false;
+}
+
 void
 lc_slot_close(void)
 {

@@ -21,6 +21,9 @@ extern void lc_slot_open(void);
  */
 extern bool lc_slot_lives(int32 id);
 
+/* Does another backend work on a run? */
+extern bool lc_slot_shares(int64 run_id);
+
 /* Ends that. Nothing is in hand, and lc_run_end() has counted what was. */
 extern void lc_slot_close(void);
 
