@@ -22,6 +22,7 @@ CREATE TABLE learning_credentials.credential (
     error_message text,
     issue_date timestamptz,
     expires_at timestamptz,
+    design bigint,
     supersedes uuid,
     superseded_by uuid,
     invalidated_at timestamptz,
@@ -57,8 +58,10 @@ COMMENT ON COLUMN learning_credentials.credential.run_id IS 'The run that queued
 COMMENT ON COLUMN learning_credentials.credential.attempts IS 'How often its document was tried.';
 COMMENT ON COLUMN learning_credentials.credential.retry_at IS 'When the next attempt is due; NULL: only on request.';
 COMMENT ON COLUMN learning_credentials.credential.error_message IS 'Why the last attempt failed; only in status error.';
-COMMENT ON COLUMN learning_credentials.credential.issue_date IS 'When it was issued; NULL before.';
-COMMENT ON COLUMN learning_credentials.credential.expires_at IS 'When it stops being valid; NULL: never.';
+COMMENT ON COLUMN learning_credentials.credential.issue_date IS 'When it was issued. Before that, the date that it will bear; NULL: that of its issue.';
+COMMENT ON COLUMN learning_credentials.credential.expires_at IS 'When it stops being valid; NULL: never, or not known before it is issued.';
+COMMENT ON COLUMN learning_credentials.credential.design IS
+'Fingerprint of what its document was made from besides the credential: function, options, assets; see outdated_credentials(). NULL: not known.';
 COMMENT ON COLUMN learning_credentials.credential.supersedes IS 'The credential that this one replaces, or will when it becomes available.';
 COMMENT ON COLUMN learning_credentials.credential.superseded_by IS 'The credential that replaced this one.';
 COMMENT ON COLUMN learning_credentials.credential.invalidated_at IS 'When it was invalidated; set by the lifecycle.';
@@ -149,10 +152,14 @@ CREATE TABLE learning_credentials.credential_event (
     credential_uuid uuid NOT NULL,
     seq integer NOT NULL CHECK (seq > 0),
     occurred_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    kind text NOT NULL DEFAULT 'status'
+        CONSTRAINT kind_known CHECK (kind IN ('status', 'dates', 'erasure')),
     configuration_id bigint NOT NULL,
     run_id bigint,
     old_status learning_credentials.credential_status,
     new_status learning_credentials.credential_status,
+    issue_date timestamptz,
+    expires_at timestamptz,
     actor jsonb,
     actor_salt bytea,
     actor_commitment bytea NOT NULL,
@@ -160,7 +167,7 @@ CREATE TABLE learning_credentials.credential_event (
     reason_salt bytea,
     reason_commitment bytea,
     PRIMARY KEY (credential_uuid, seq),
-    CONSTRAINT status_changes CHECK (old_status IS DISTINCT FROM new_status),
+    CONSTRAINT status_changes CHECK ((kind = 'status') = (old_status IS DISTINCT FROM new_status)),
     CONSTRAINT actor_matches CHECK (
         (actor IS NULL) = (actor_salt IS NULL)
         AND (actor IS NULL OR actor_commitment = sha256(actor_salt || convert_to(actor::text, 'UTF8')))),
@@ -172,14 +179,18 @@ CREATE TABLE learning_credentials.credential_event (
 CREATE INDEX credential_event_occurred ON learning_credentials.credential_event
     USING brin (occurred_at) WITH (autosummarize = on);
 COMMENT ON TABLE learning_credentials.credential_event IS
-'Every change of every credential''s status: what, when, by whom, why. Append-only; kept also when a credential that was never available is deleted.';
+'Every change of every credential''s status and dates: what, when, by whom, why. Append-only; kept also when a credential that was never available is deleted.';
 COMMENT ON COLUMN learning_credentials.credential_event.credential_uuid IS 'The credential. No foreign key: a history outlives its subject.';
 COMMENT ON COLUMN learning_credentials.credential_event.seq IS 'Counts a credential''s events from 1 without a gap.';
 COMMENT ON COLUMN learning_credentials.credential_event.occurred_at IS 'When it happened.';
+COMMENT ON COLUMN learning_credentials.credential_event.kind IS
+'status: the status changed; dates: issue_date or expires_at did; erasure: personal data of the credential was removed.';
 COMMENT ON COLUMN learning_credentials.credential_event.configuration_id IS 'The credential''s configuration.';
 COMMENT ON COLUMN learning_credentials.credential_event.run_id IS 'The run in which it happened, if in one.';
 COMMENT ON COLUMN learning_credentials.credential_event.old_status IS 'NULL: the credential is new.';
 COMMENT ON COLUMN learning_credentials.credential_event.new_status IS 'NULL: the credential was deleted.';
+COMMENT ON COLUMN learning_credentials.credential_event.issue_date IS 'The issue date from here on, where it became available or its dates changed.';
+COMMENT ON COLUMN learning_credentials.credential_event.expires_at IS 'The expiry from here on, where it became available or its dates changed; NULL there: never.';
 COMMENT ON COLUMN learning_credentials.credential_event.actor IS
 'By whom: {"role": outer role, "session": session user, "subject": JWT subject where there is one}. NULL: erased.';
 COMMENT ON COLUMN learning_credentials.credential_event.actor_salt IS 'Random; NULL: erased.';
@@ -211,7 +222,7 @@ CREATE FUNCTION learning_credentials.record_events() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_record_events';
 COMMENT ON FUNCTION learning_credentials.record_events() IS
-'Trigger: writes one event for each status that a statement changed, and refuses an available credential that has neither a document nor a download_url.';
+'Trigger: writes one event for each row of which a statement changed the status or the dates, and refuses an available credential that has neither a document nor a download_url.';
 
 CREATE TRIGGER record_events
     AFTER UPDATE ON learning_credentials.credential

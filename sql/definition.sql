@@ -45,6 +45,10 @@ CREATE TABLE learning_credentials.credential_configuration (
     starts_at timestamptz,
     ends_at timestamptz,
     one_off boolean NOT NULL DEFAULT false,
+    available_from timestamptz,
+    expires_at timestamptz,
+    expires_after interval
+        CONSTRAINT expires_after_ahead CHECK (expires_after > interval '0'),
     last_run_at timestamptz,
     next_run_at timestamptz,
     suspension_reason text,
@@ -52,6 +56,7 @@ CREATE TABLE learning_credentials.credential_configuration (
     modified timestamptz NOT NULL DEFAULT now(),
     UNIQUE (learning_context_key, credential_type_id),
     CONSTRAINT ends_after_start CHECK (ends_at > starts_at),
+    CONSTRAINT expires_one_way CHECK (expires_at IS NULL OR expires_after IS NULL),
     CONSTRAINT next_run_within_bounds
         CHECK (next_run_at IS NULL OR (enabled AND next_run_at >= starts_at AND next_run_at < ends_at)));
 CREATE INDEX ON learning_credentials.credential_configuration (credential_type_id);
@@ -75,6 +80,12 @@ COMMENT ON COLUMN learning_credentials.credential_configuration.time_zone IS 'Th
 COMMENT ON COLUMN learning_credentials.credential_configuration.starts_at IS 'No scheduled run before this time; NULL: no bound.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.ends_at IS 'No scheduled run from this time on; NULL: no bound.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.one_off IS 'Whether the schedule ends after one run. Changing the schedule, or enabling it again, arms it anew.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.available_from IS
+'Nothing is issued under it before this time; NULL: no bound.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.expires_at IS
+'When the credentials issued under it stop being valid, and from when on none is issued; NULL: see expires_after.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.expires_after IS
+'How long after its issue date a credential stops being valid, counted by the calendar and the clock of time_zone; NULL: see expires_at. Both NULL: never.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.last_run_at IS 'When the last run began.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.next_run_at IS
 'When the next scheduled run is due; NULL: none is. Follows from now whenever schedule, time_zone, starts_at, ends_at, enabled or one_off changes, and moves on when the run is queued. Setting it to another time puts off or brings forward one run.';

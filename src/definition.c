@@ -341,7 +341,7 @@ lc_configuration_load(int64 id)
 		.sql =
 			"SELECT c.learning_context_key, c.run_as, t.name, t.retrieval_func, t.generation_func,"
 			"       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options),"
-			"       c.suspension_reason"
+			"       c.suspension_reason, c.time_zone, c.available_from, c.expires_at, c.expires_after"
 			"  FROM learning_credentials.credential_configuration c"
 			"  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id"
 			" WHERE c.id = $1",
@@ -351,6 +351,7 @@ lc_configuration_load(int64 id)
 	Datum values[] = { Int64GetDatum(id) };
 	LcConfiguration *configuration;
 	JsonbValue source;
+	Datum value;
 	bool isnull;
 	MemoryContext old;
 
@@ -370,6 +371,14 @@ lc_configuration_load(int64 id)
 	configuration->media_type = lc_spi_text(0, 6);
 	configuration->options = DatumGetJsonbPCopy(lc_spi_value(0, 7, &isnull));
 	configuration->suspension_reason = lc_spi_text(0, 8);
+	configuration->time_zone = lc_spi_text(0, 9);
+	value = lc_spi_value(0, 10, &isnull);
+	configuration->available_from = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	value = lc_spi_value(0, 11, &isnull);
+	configuration->expires_at = isnull ? DT_NOEND : DatumGetTimestampTz(value);
+	value = lc_spi_value(0, 12, &isnull);
+	if (!isnull)
+		configuration->expires_after = DatumGetIntervalP(datumCopy(value, false, sizeof(Interval)));
 	configuration->source = pstrdup(DEFAULT_SOURCE);
 	if (getKeyJsonValueFromContainer(&configuration->options->root, "source", strlen("source"),
 									 &source) != NULL)

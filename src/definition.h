@@ -6,6 +6,7 @@
 #define LC_DEFINITION_H
 
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 /* A configuration together with its type, as it was when it was loaded. */
 typedef struct LcConfiguration
@@ -20,6 +21,10 @@ typedef struct LcConfiguration
 	Jsonb *options;			 /* the type's, with the configuration's laid over them */
 	char *source;			 /* schema of the LMS facts */
 	char *suspension_reason; /* NULL: it is not suspended */
+	char *time_zone;
+	TimestampTz available_from; /* DT_NOBEGIN: no bound */
+	TimestampTz expires_at;		/* DT_NOEND: it does not say */
+	Interval *expires_after;	/* NULL: it does not say */
 } LcConfiguration;
 
 /*

@@ -66,10 +66,15 @@ static const char *const snapshot_columns[] = { "credential_type_name",
 												"user_full_name",
 												"evidence",
 												"issue_date",
+												"design",
 												"legacy_id" };
 
 /* How it ended: frozen once it is invalidated. */
-static const char *const ending_columns[] = { "superseded_by", "invalidated_at", "invalidation_reason" };
+static const char *const ending_columns[] = { "superseded_by", "invalidated_at", "invalidation_reason",
+											  "expires_at" };
+
+/* Why dates are being corrected; NULL: they are not. */
+static const char *correction_reason = NULL;
 
 /* One row as the trigger found it and is about to leave it. */
 typedef struct Change
@@ -98,6 +103,24 @@ lc_status_of(Datum status)
 	if (i == (int) lengthof(status_names))
 		elog(ERROR, "unknown credential_status");
 	return (LcStatus) i;
+}
+
+uint64
+lc_correct_dates(LcStatement *update, Datum *values, const char *nulls, const char *reason)
+{
+	uint64 rows;
+
+	PG_TRY();
+	{
+		correction_reason = reason;
+		rows = lc_spi_execute(update, values, nulls, SPI_OK_UPDATE);
+	}
+	PG_FINALLY();
+	{
+		correction_reason = NULL;
+	}
+	PG_END_TRY();
+	return rows;
 }
 
 /* ---------------------------------------------------------------- columns by name */
@@ -150,7 +173,8 @@ refuse_changes(const Change *change, const char *const *columns, int count, cons
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (!same_value(change->desc, change->old_row, change->new_row, columns[i]))
+		if (!same_value(change->desc, change->old_row, change->new_row, columns[i]) &&
+			!(correction_reason != NULL && strcmp(columns[i], "issue_date") == 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("\"%s\" of credential \"%s\" cannot change", columns[i],
@@ -415,22 +439,28 @@ lc_record_events(PG_FUNCTION_ARGS)
 		.sql =
 			"WITH changed AS ("
 			"    SELECT n.uuid, n.configuration_id, n.user_id, n.run_id, o.status AS old_status, n.status,"
-			"           n.error_message, n.invalidation_reason"
+			"           o.status <> n.status AS moves, n.error_message, n.invalidation_reason,"
+			"           n.issue_date, n.expires_at"
 			"      FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
-			"     WHERE o.status <> n.status),"
+			"     WHERE o.status <> n.status OR o.issue_date IS DISTINCT FROM n.issue_date"
+			"        OR o.expires_at IS DISTINCT FROM n.expires_at),"
 			" event AS ("
 			"    INSERT INTO learning_credentials.credential_event"
-			"           (credential_uuid, seq, configuration_id, run_id, old_status, new_status, actor, reason)"
+			"           (credential_uuid, seq, kind, configuration_id, run_id, old_status, new_status,"
+			"            issue_date, expires_at, actor, reason)"
 			"    SELECT c.uuid,"
 			"           1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
 			"                          WHERE e.credential_uuid = c.uuid), 0),"
-			"           c.configuration_id, c.run_id, c.old_status, c.status, $1,"
-			"           CASE c.status WHEN 'error' THEN c.error_message"
-			"                         WHEN 'invalidated' THEN c.invalidation_reason END"
+			"           CASE WHEN c.moves THEN 'status' ELSE 'dates' END,"
+			"           c.configuration_id, c.run_id, c.old_status, c.status,"
+			"           CASE WHEN NOT c.moves OR c.status = 'available' THEN c.issue_date END,"
+			"           CASE WHEN NOT c.moves OR c.status = 'available' THEN c.expires_at END, $1,"
+			"           CASE WHEN NOT c.moves THEN $3 WHEN c.status = 'error' THEN c.error_message"
+			"                WHEN c.status = 'invalidated' THEN c.invalidation_reason END"
 			"      FROM changed c)"
 			" SELECT status, configuration_id, user_id, run_id FROM changed"
-			"  WHERE $2 AND status <> 'generating'",
-		.types = { JSONBOID, BOOLOID },
+			"  WHERE $2 AND moves AND status <> 'generating'",
+		.types = { JSONBOID, BOOLOID, TEXTOID },
 		.custom = true,
 	};
 	static LcStatement deleted = {
@@ -454,7 +484,8 @@ lc_record_events(PG_FUNCTION_ARGS)
 		.custom = true,
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Datum values[2];
+	Datum values[3];
+	const char *nulls = correction_reason != NULL ? NULL : "  n";
 	LcIdentity before;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
@@ -462,6 +493,7 @@ lc_record_events(PG_FUNCTION_ARGS)
 
 	values[0] = JsonbPGetDatum(lc_actor());
 	values[1] = BoolGetDatum(lc_notify);
+	values[2] = correction_reason != NULL ? CStringGetTextDatum(correction_reason) : (Datum) 0;
 	lc_act_as_owner(&before); /* nobody else may write the history */
 	lc_spi_connect(false);
 	if (SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
@@ -477,7 +509,7 @@ lc_record_events(PG_FUNCTION_ARGS)
 				 errmsg(
 					 "credential \"%s\" cannot become \"available\" without a document or a download_url",
 					 lc_spi_text(0, 1))));
-		notify(lc_spi_execute(&updated, values, NULL, SPI_OK_SELECT));
+		notify(lc_spi_execute(&updated, values, nulls, SPI_OK_SELECT));
 	}
 	lc_spi_finish();
 	lc_act_as_before(&before);

@@ -5,6 +5,8 @@
 #ifndef LC_LIFECYCLE_H
 #define LC_LIFECYCLE_H
 
+#include "spi.h"
+
 typedef enum LcStatus
 {
 	LC_GENERATING,
@@ -15,5 +17,12 @@ typedef enum LcStatus
 
 /* The state that a value of the type credential_status stands for. */
 extern LcStatus lc_status_of(Datum status);
+
+/*
+ * Runs an UPDATE of credentials that may change the issue date also of those that were issued, and gives
+ * the reason to the events of what it changes in dates. Returns how many rows it updated.
+ */
+extern uint64 lc_correct_dates(LcStatement *update, Datum *values, const char *nulls,
+							   const char *reason);
 
 #endif /* LC_LIFECYCLE_H */

@@ -59,8 +59,9 @@ SELECT 'history with a gap, a jump or a forbidden step', format('%s event %s: %s
  WHERE seq <> n
     OR old_status IS DISTINCT FROM before
     OR (old_status IS NULL) <> (seq = 1)
-    OR (old_status, new_status) NOT IN (('generating', 'available'), ('generating', 'error'),
-                                        ('error', 'generating'), ('available', 'invalidated'))
+    OR (kind = 'status'
+        AND (old_status, new_status) NOT IN (('generating', 'available'), ('generating', 'error'),
+                                             ('error', 'generating'), ('available', 'invalidated')))
     OR (seq = 1 AND new_status <> 'generating')
     OR (new_status IS NULL AND old_status NOT IN ('generating', 'error'))
 
@@ -71,6 +72,15 @@ SELECT 'history that ends elsewhere', format('%s is %s, its last event says %s',
          ORDER BY credential_uuid, seq DESC) AS e
   LEFT JOIN learning_credentials.credential c ON c.uuid = e.credential_uuid
  WHERE c.status IS DISTINCT FROM e.new_status
+
+UNION ALL
+SELECT 'history with other dates', c.uuid::text
+  FROM (SELECT DISTINCT ON (credential_uuid) credential_uuid, issue_date, expires_at
+          FROM learning_credentials.credential_event
+         WHERE new_status = 'available'
+         ORDER BY credential_uuid, seq DESC) AS e
+  JOIN learning_credentials.credential c ON c.uuid = e.credential_uuid
+ WHERE (c.issue_date, c.expires_at) IS DISTINCT FROM (e.issue_date, e.expires_at)
 
 UNION ALL
 SELECT 'replacement that is not linked back', n.uuid::text
