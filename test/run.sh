@@ -75,7 +75,12 @@ run_tap() {
     [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || fail "the TAP tests ended with status $status"
     [ "${total:-0}" -gt 0 ] || fail "no TAP test ran"
     if [ "$status" -ne 0 ]; then
-        tail -n 50 tmp_check/log/regress_log_* 2>/dev/null || true
+        # What failed and what was said about it; a test that died says so at the end of its log.
+        sed -n 's/^\(test[^ ]*\)\.pl .*(Wstat: .*/\1/p' "$log" | while read -r test; do
+            echo "-- $test"
+            grep -A 20 'not ok ' "tmp_check/log/regress_log_${test##*/}" || true
+            tail -n 10 "tmp_check/log/regress_log_${test##*/}"
+        done
     fi
 }
 

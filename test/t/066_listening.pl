@@ -9,6 +9,7 @@ use LearningCredentials;
 use PostgreSQL::Test::Utils;
 use Session;
 use Test::More;
+use Worker qw(wait_for);
 
 my $node = new_node('listening', 'log_connections = on');
 make_database($node, 'campus', 9);
@@ -46,20 +47,37 @@ SQL
 	return;
 }
 
-# Ends it without asking, and keeps what it told.
+# The time of the last event that it noted as handled, and of the last that there is
+sub last_noted
+{
+	my ($noted) = run_command([ '/usr/bin/python3', '-c',
+		'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT value FROM time WHERE name = \'last\'").fetchone()[0])',
+		$state ]);
+	return $noted;
+}
+
+sub last_event
+{
+	return sql(<<'SQL');
+SET TimeZone = 'UTC'; SELECT max(occurred_at)::text FROM learning_credentials.credential_event WHERE new_status <> 'generating'
+SQL
+}
+
+# Ends it without asking, when it has noted what it told (it would tell it again), and keeps what it told.
 sub kill_client
 {
+	wait_for(sub { last_noted() eq last_event() }, 'note of the last event');
 	$client->kill_kill;
 	$told .= $out;
 	return;
 }
 
-# Waits for a line; the last one that is expected
+# Waits for a line, the last one that is expected, and its end
 sub tells
 {
 	my ($line, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return ok(pump_until($client, $timer, \$out, qr/^\Q$line\E$/m), $name);
+	return ok(pump_until($client, $timer, \$out, qr/^\Q$line\E\n/m), $name);
 }
 
 sub line { return "$_[0]: Użytkownik $_[1] (user $_[1]), course-v1:Test+Listening+1" . ($_[2] // '') }
@@ -143,7 +161,7 @@ is( join("\n", sort map { s/^(\w+): .*?\(user (\d+)\).*/$1: $2/r } split /\n/, $
 $state = $node->basedir . '/again.db';
 start_client('--since', '2020-01-01');
 tells(line('available', 1), 'since ever: also the first');
-kill_client();
+$client->kill_kill;
 
 $node->stop;
 done_testing();

@@ -41,7 +41,8 @@ is(sql_postgres('SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE backend_
 # ---- what pg_stat_activity shows
 sql('INSERT INTO app.waiting VALUES (3)');
 $run = request($node, 'campus', $slow);
-process($node, 'executor', 'campus');
+wait_for(sub { sql("SELECT started IS NOT NULL FROM learning_credentials.run WHERE id = $run") eq 't' && processes($node, 'executor', 'campus') == 1 },
+	'executor in the run');
 is( sql_postgres(<<'SQL'), <<'TEXT' =~ s/\n\z//r, 'processes have names, and say what they do');
 SELECT backend_type, application_name, datname, usename = (SELECT rolname FROM pg_roles WHERE oid = 10), query <> ''
   FROM pg_stat_activity WHERE backend_type LIKE 'learning%' AND datname = 'campus' ORDER BY 1 DESC
