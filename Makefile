@@ -5,9 +5,11 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).co
 MODULE_big = $(EXTENSION)
 OBJS = \
 	src/learning_credentials.o \
+	src/answer.o \
 	src/asset.o \
 	src/cache.o \
 	src/callable.o \
+	src/caller.o \
 	src/catch.o \
 	src/context.o \
 	src/deadline.o \
@@ -83,6 +85,7 @@ SQL_PARTS = \
 	sql/issue.sql \
 	sql/worker.sql \
 	sql/verification.sql \
+	sql/api.sql \
 	sql/access.sql
 
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql

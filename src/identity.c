@@ -1,6 +1,6 @@
 /*
  * identity.c
- *		Whose rights code runs with, and who is to be named for what it did.
+ *		Whose rights code runs with.
  *
  * The extension's own statements run as its owner, code that users wrote runs as the role its
  * configuration names. Every change of identity also pins the search_path: an operator that a caller
@@ -20,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
-#include "utils/jsonb.h"
 
 #include "compat.h"
 #include "identity.h"
@@ -105,50 +104,6 @@ lc_refuse_stranger(const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("cannot %s within security-restricted operation", what)));
-}
-
-/* Adds a text member to the object under construction. */
-static void
-add_member(JsonbParseState **state, const char *name, char *value, int length)
-{
-	JsonbValue item;
-
-	item.type = jbvString;
-	item.val.string.val = unconstify(char *, name);
-	item.val.string.len = strlen(name);
-	pushJsonbValue(state, WJB_KEY, &item);
-	item.val.string.val = value;
-	item.val.string.len = length;
-	pushJsonbValue(state, WJB_VALUE, &item);
-}
-
-Jsonb *
-lc_actor(void)
-{
-	JsonbParseState *state = NULL;
-	char *role = GetUserNameFromId(GetOuterUserId(), true);
-	char *session = GetUserNameFromId(GetSessionUserId(), true);
-	const char *claims = GetConfigOption("request.jwt.claims", true, false);
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	if (role)
-		add_member(&state, "role", role, strlen(role));
-	if (session)
-		add_member(&state, "session", session, strlen(session));
-	if (claims && claims[0] != '\0')
-	{
-		Jsonb *object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(claims)));
-
-		if (JB_ROOT_IS_OBJECT(object))
-		{
-			JsonbValue found;
-
-			if (getKeyJsonValueFromContainer(&object->root, "sub", 3, &found) != NULL &&
-				found.type == jbvString)
-				add_member(&state, "subject", found.val.string.val, found.val.string.len);
-		}
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 bool

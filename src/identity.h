@@ -1,11 +1,9 @@
 /*
  * identity.h
- *		Whose rights code runs with, and who is to be named for what it did.
+ *		Whose rights code runs with.
  */
 #ifndef LC_IDENTITY_H
 #define LC_IDENTITY_H
-
-#include "utils/jsonb.h"
 
 /* What lc_act_as() puts aside. */
 typedef struct LcIdentity
@@ -43,13 +41,6 @@ extern void lc_act_as_before(const LcIdentity *before);
  * of whoever works on it, and act on credentials of other configurations.
  */
 extern void lc_refuse_stranger(const char *what);
-
-/*
- * Who acts, palloc'd: {"role": outer role, "session": session user, "subject": the claim "sub" of
- * the setting request.jwt.claims, where it is there}. The outer role is not changed by SECURITY
- * DEFINER or by lc_act_as.
- */
-extern Jsonb *lc_actor(void);
 
 /*
  * Is a dump being restored? Then checks that depend on other objects or settings wait until the use.

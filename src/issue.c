@@ -31,6 +31,7 @@
 #include "utils/uuid.h"
 
 #include "callable.h"
+#include "caller.h"
 #include "context.h"
 #include "identity.h"
 #include "issue.h"

@@ -20,6 +20,9 @@
 PG_MODULE_MAGIC;
 
 char *lc_verify_url;
+char *lc_api_url;
+char *lc_user_claim;
+char *lc_organization;
 char *lc_fallback_fonts;
 int lc_max_template_size;
 int lc_max_font_size;
@@ -67,6 +70,17 @@ _PG_init(void)
 							   "{verify_uuid} in it stands for the credential's verification code.",
 							   &lc_verify_url, "https://example.org/verify/{verify_uuid}", PGC_SUSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomStringVariable("learning_credentials.api_url",
+							   "Address of the REST server, which links in its answers begin with.",
+							   "Empty: links have no host.", &lc_api_url, "", PGC_SUSET, 0, NULL, NULL,
+							   NULL);
+	DefineCustomStringVariable("learning_credentials.user_claim",
+							   "Claim of a token that holds the LMS's number of the user.", NULL,
+							   &lc_user_claim, "user_id", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("learning_credentials.organization",
+							   "Who issues the credentials, as whoever verifies one sees it.",
+							   "Empty: it is not said.", &lc_organization, "", PGC_SUSET, 0, NULL, NULL,
+							   NULL);
 	DefineCustomStringVariable(
 		"learning_credentials.fallback_fonts",
 		"Slugs of font assets, separated by commas, tried after an element's own fonts.", NULL,

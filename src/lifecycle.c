@@ -28,6 +28,7 @@
 
 #include "catalog/pg_enum.h"
 
+#include "caller.h"
 #include "identity.h"
 #include "lifecycle.h"
 #include "settings.h"

@@ -6,7 +6,10 @@
 #ifndef LC_SETTINGS_H
 #define LC_SETTINGS_H
 
-extern char *lc_verify_url;		 /* with {verify_uuid} in it */
+extern char *lc_verify_url; /* with {verify_uuid} in it */
+extern char *lc_api_url;
+extern char *lc_user_claim;
+extern char *lc_organization;
 extern char *lc_fallback_fonts;	 /* comma-separated slugs */
 extern int lc_max_template_size; /* kB */
 extern int lc_max_font_size;	 /* kB */
