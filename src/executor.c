@@ -487,7 +487,10 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	SPI_start_transaction(); /* as in lc_step_commit() */
 }
 
-/* Waits for what other backends have in hand, and a little longer each time that it is in vain. */
+/*
+ * Waits for what other backends have in hand, and a little longer each time that it is in vain. What one of
+ * them leaves behind that ends meanwhile is nobody's until somebody recovers it.
+ */
 static void
 wait_for_others(Executor *executor, int *milliseconds)
 {
@@ -495,6 +498,7 @@ wait_for_others(Executor *executor, int *milliseconds)
 
 	begin(executor, &step);
 	lc_run_wait(executor->only);
+	lc_recover();
 	lc_step_commit(&step);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, *milliseconds,
 					 PG_WAIT_EXTENSION);

@@ -200,6 +200,24 @@ for my $size (1, 7, 10000)
 	settled($node, 'campus', "four CALLs, batches of $size, retried");
 }
 
+# ---- one that waits for another's batch takes it over when the other is terminated
+$configuration = configure($node, 'campus', 'Terminated');
+$session = start_waiting(100, call($configuration));
+my $other = start_sql($node, 'campus', call($configuration));
+$node->poll_query_until('campus', <<'SQL') or die 'the second CALL does not wait';
+SELECT count(*) > 0 FROM pg_stat_activity
+ WHERE query LIKE 'CALL%' AND wait_event_type = 'Extension'
+    OR query LIKE 'CALL%' AND wait_event = 'transactionid'
+SQL
+sql("SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND objid = 100 AND granted");
+sql('DELETE FROM app.waiting');
+($status, $out, $error) = finish_sql($session);
+isnt($status, 0, 'terminated: so it was');
+($status, $out, $error) = finish_sql($other);
+is($status, 0, 'terminated: the other CALL comes to its end') or diag($error);
+is(statuses($configuration), "available $users", 'terminated: ... and everybody has a credential');
+settled($node, 'campus', 'terminated');
+
 # ---- whatever the session's default isolation is
 for my $level ('read uncommitted', 'repeatable read', 'serializable')
 {
