@@ -5,6 +5,7 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).co
 MODULE_big = $(EXTENSION)
 OBJS = \
 	src/learning_credentials.o \
+	src/access.o \
 	src/answer.o \
 	src/asset.o \
 	src/cache.o \
@@ -99,6 +100,7 @@ REGRESS = \
 	issuing \
 	rights \
 	levels \
+	access_objects \
 	identifiers \
 	merging \
 	pdf_options \

@@ -107,20 +107,20 @@ CREATE FUNCTION learning_credentials.check_type() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_check_type';
 COMMENT ON FUNCTION learning_credentials.check_type() IS
-'Trigger: the functions of a type exist, carry the prefix and the signature, may be executed by the writer; names are stored schema-qualified; the writer may act for every configuration of a type whose functions change.';
+'Trigger: the functions of a type exist, carry the prefix and the signature, may be executed by the writer; names are stored schema-qualified; whoever changes or deletes a type may act for each of its configurations.';
 
 CREATE TRIGGER check_type
-    BEFORE INSERT OR UPDATE ON learning_credentials.credential_type
+    BEFORE INSERT OR UPDATE OR DELETE ON learning_credentials.credential_type
     FOR EACH ROW EXECUTE FUNCTION learning_credentials.check_type();
 
 CREATE FUNCTION learning_credentials.check_configuration() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_check_configuration';
 COMMENT ON FUNCTION learning_credentials.check_configuration() IS
-'Trigger: run_as is a role that the writer may SET ROLE to, schedule and time_zone can be read; sets next_run_at; warns about options that do not fit.';
+'Trigger: run_as is a role that whoever writes or deletes the configuration may SET ROLE to, schedule and time_zone can be read; sets next_run_at; warns about options that do not fit.';
 
 CREATE TRIGGER check_configuration
-    BEFORE INSERT OR UPDATE ON learning_credentials.credential_configuration
+    BEFORE INSERT OR UPDATE OR DELETE ON learning_credentials.credential_configuration
     FOR EACH ROW EXECUTE FUNCTION learning_credentials.check_configuration();
 
 CREATE FUNCTION learning_credentials.validate_options(func text, options jsonb) RETURNS SETOF text

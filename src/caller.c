@@ -138,7 +138,7 @@ lc_caller_is_staff(void)
 {
 	static LcStatement select = {
 		.sql = "SELECT FROM learning_credentials.access_grant g"
-			   "  JOIN pg_catalog.pg_roles r ON r.rolname = g.role_name"
+			   "  JOIN pg_catalog.pg_roles r ON r.oid = g.role_oid"
 			   " WHERE g.level = 'staff' AND pg_has_role($1, r.oid, 'USAGE')",
 		.types = { OIDOID },
 	};

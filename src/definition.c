@@ -33,12 +33,13 @@ PG_FUNCTION_INFO_V1(lc_check_configuration);
 
 #define DEFAULT_SOURCE "learning_credentials"
 
-/* The row that a BEFORE ROW trigger may still change. */
+/* The row that a BEFORE ROW trigger may still change, or that goes. */
 typedef struct Row
 {
 	TupleDesc desc;
 	HeapTuple old_row; /* NULL: inserted */
-	HeapTuple new_row;
+	HeapTuple new_row; /* deleted: the old one */
+	bool deleted;
 } Row;
 
 static Row
@@ -50,7 +51,10 @@ trigger_row(FunctionCallInfo fcinfo)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "this function can only be called as a trigger");
 	row.desc = RelationGetDescr(trigdata->tg_relation);
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+	row.deleted = TRIGGER_FIRED_BY_DELETE(trigdata->tg_event);
+	if (row.deleted)
+		row.old_row = row.new_row = trigdata->tg_trigtuple;
+	else if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
 		row.old_row = trigdata->tg_trigtuple;
 		row.new_row = trigdata->tg_newtuple;
@@ -125,11 +129,11 @@ check_writer_may_be(const char *role, bool naming, const char *what)
 }
 
 /*
- * The writer of a type's functions or options writes them for each of its configurations. The trigger
- * holds the type's row, which every new configuration locks first: so those that there are, are seen.
+ * The writer of a type writes it for each of its configurations. The trigger holds the type's row, which
+ * every new configuration locks first: so those that there are, are seen.
  */
 static void
-check_writer_of_configurations(int64 type_id)
+check_writer_of_configurations(const Row *row)
 {
 	static LcStatement select = {
 		.sql = "SELECT run_as, min(learning_context_key)"
@@ -138,13 +142,15 @@ check_writer_of_configurations(int64 type_id)
 		.types = { INT8OID },
 		.latest = true,
 	};
-	Datum values[] = { Int64GetDatum(type_id) };
+	Datum values[1];
+	bool isnull;
 	LcIdentity before;
 	uint64 rows;
 	uint64 i;
 	char **roles;
 	char **keys;
 
+	values[0] = SPI_getbinval(row->old_row, row->desc, SPI_fnumber(row->desc, "id"), &isnull);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	rows = lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
@@ -161,7 +167,22 @@ check_writer_of_configurations(int64 type_id)
 	lc_spi_finish();
 }
 
-/* Trigger, BEFORE INSERT OR UPDATE of credential_type. */
+/* Does the statement change what a type is to its configurations? */
+static bool
+type_changes(const Row *row)
+{
+	static const char *const columns[] = {
+		"id", "name", "retrieval_func", "generation_func", "custom_options", "media_type"
+	};
+	bool changes = false;
+	size_t i;
+
+	for (i = 0; i < lengthof(columns); i++)
+		changes = changes || row_changes(row, columns[i]);
+	return changes;
+}
+
+/* Trigger, BEFORE INSERT OR UPDATE OR DELETE of credential_type. */
 Datum
 lc_check_type(PG_FUNCTION_ARGS)
 {
@@ -171,6 +192,11 @@ lc_check_type(PG_FUNCTION_ARGS)
 	bool isnull;
 	Datum options = row_value(&row, "custom_options", &isnull);
 
+	if (row.deleted)
+	{
+		check_writer_of_configurations(&row);
+		return PointerGetDatum(row.old_row);
+	}
 	if (row.old_row != NULL)
 		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
 	if (lc_restoring() || retrieval_func == NULL || generation_func == NULL || isnull)
@@ -181,9 +207,8 @@ lc_check_type(PG_FUNCTION_ARGS)
 	row_set(&row, "retrieval_func", CStringGetTextDatum(retrieval_func), false);
 	row_set(&row, "generation_func", CStringGetTextDatum(generation_func), false);
 
-	if (row_changes(&row, "retrieval_func") || row_changes(&row, "generation_func") ||
-		row_changes(&row, "custom_options"))
-		check_writer_of_configurations(DatumGetInt64(row_value(&row, "id", &isnull)));
+	if (type_changes(&row))
+		check_writer_of_configurations(&row);
 
 	lc_options_warn(retrieval_func, generation_func, DatumGetJsonbP(options));
 	return PointerGetDatum(row.new_row);
@@ -298,7 +323,7 @@ expect_worker(const Row *row)
 		lc_wake_worker_at_commit();
 }
 
-/* Trigger, BEFORE INSERT OR UPDATE of credential_configuration. */
+/* Trigger, BEFORE INSERT OR UPDATE OR DELETE of credential_configuration. */
 Datum
 lc_check_configuration(PG_FUNCTION_ARGS)
 {
@@ -310,6 +335,11 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 	Datum type_id = row_value(&row, "credential_type_id", &no_type);
 	Datum options = row_value(&row, "custom_options", &no_options);
 
+	if (row.deleted)
+	{
+		check_writer_may_be(run_as, false, psprintf("The configuration in \"%s\"", key));
+		return PointerGetDatum(row.old_row);
+	}
 	if (row.old_row != NULL)
 		row_set(&row, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
 	if (run_as == NULL || key == NULL || no_type || no_options)

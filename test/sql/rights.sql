@@ -110,7 +110,9 @@ SELECT s AS statement, t.answer(s) FROM unnest(ARRAY[
     'TRUNCATE learning_credentials.credential_asset',
     'SELECT learning_credentials.grant_access(''lc_mallory'', ''admin'')',
     'SELECT learning_credentials.revoke_access(''lc_registrar'', ''admin'')',
-    'SELECT learning_credentials.apply_access(''lc_issuer'', ''admin'')',
+    'SELECT learning_credentials.apply_access()', 'SELECT learning_credentials.give_level(''lc_issuer'', ''admin'')',
+    'SELECT learning_credentials.change_privileges(''{}'')', 'SELECT learning_credentials.settle_access()',
+    'INSERT INTO learning_credentials.access_privilege VALUES (''issuer'', ''SELECT'', ''TABLE learning_credentials.document'')',
     'SELECT learning_credentials.keyed(''00000000-0000-7000-8000-000000000000'')',
     'SET learning_credentials.max_document_size = ''256MB''', 'SET learning_credentials.verify_url = ''https://evil.example''',
     'CREATE TABLE learning_credentials.x ()', 'CREATE TABLE learning_credentials_api.x ()']) AS s;
@@ -342,13 +344,36 @@ SELECT s AS statement, t.answer(format(s, :shared, :his)) FROM unnest(ARRAY[
     'UPDATE learning_credentials.credential_type SET generation_func = ''t.generate_try'' WHERE id = %1$s',
     'UPDATE learning_credentials.credential_type SET retrieval_func = ''t.retrieve_source'' WHERE id = %1$s',
     'UPDATE learning_credentials.credential_type SET custom_options = ''{"source": "mal"}'' WHERE id = %1$s',
-    'UPDATE learning_credentials.credential_type SET name = ''Shared by two'' WHERE id = %1$s']) AS s;
+    'UPDATE learning_credentials.credential_type SET name = ''Shared by two'' WHERE id = %1$s',
+    'UPDATE learning_credentials.credential_type SET media_type = ''text/plain'' WHERE id = %1$s',
+    'UPDATE learning_credentials.credential_type SET id = 12345 WHERE id = %1$s',
+    -- what changes nothing is nobody's loss
+    'UPDATE learning_credentials.credential_type SET name = name, custom_options = ''{}'' WHERE id = %1$s',
+    -- taking away
+    'DELETE FROM learning_credentials.credential_configuration WHERE id = %2$s',
+    'DELETE FROM learning_credentials.credential_type WHERE id = %1$s']) AS s;
+-- level admin is no more here; what only others of one's own role use is one's own
+SET SESSION AUTHORIZATION lc_registrar;
+SELECT s AS statement, t.answer(format(s, :shared, :his)) FROM unnest(ARRAY[
+    'DELETE FROM learning_credentials.credential_configuration WHERE id = %2$s',
+    'UPDATE learning_credentials.credential_type SET name = ''Shared by two'' WHERE id = %1$s',
+    'INSERT INTO learning_credentials.credential_type (name, retrieval_func, generation_func) VALUES (''Passing'', ''retrieve_completions'', ''generate_pdf'')',
+    'UPDATE learning_credentials.credential_type SET name = ''Passed'' WHERE name = ''Passing''',
+    'INSERT INTO learning_credentials.credential_configuration (learning_context_key, credential_type_id) SELECT ''course-v1:a+b+7'', id FROM learning_credentials.credential_type WHERE name = ''Passed''',
+    'UPDATE learning_credentials.credential_type SET name = ''Past'' WHERE name = ''Passed''',
+    'DELETE FROM learning_credentials.credential_type WHERE name = ''Past''',
+    'DELETE FROM learning_credentials.credential_configuration WHERE learning_context_key = ''course-v1:a+b+7''',
+    'DELETE FROM learning_credentials.credential_type WHERE name = ''Past''']) AS s;
 -- a member may
 RESET SESSION AUTHORIZATION;
 GRANT lc_issuer TO lc_colleague;
 SET SESSION AUTHORIZATION lc_colleague;
 SELECT t.answer(format('UPDATE learning_credentials.credential_configuration SET enabled = false WHERE id = %s', :his));
 SELECT t.answer(format('UPDATE learning_credentials.credential_type SET custom_options = ''{"page": {}}'' WHERE id = %s', :shared));
+BEGIN;
+SELECT t.answer(format('UPDATE learning_credentials.credential_type SET name = ''Shared by two'' WHERE id = %s', :shared));
+SELECT t.answer(format('DELETE FROM learning_credentials.credential_configuration WHERE id = %s', :his));
+ROLLBACK;
 RESET SESSION AUTHORIZATION;
 REVOKE lc_issuer FROM lc_colleague;
 
@@ -437,6 +462,14 @@ DROP ROLE lc_runner;
 SELECT * FROM pg_temp.tries;
 CALL learning_credentials.generate_all_credentials();
 SELECT status, error FROM learning_credentials.run WHERE configuration_id = :between;
+-- whoever is the extension's owner takes away what ran as it, nobody else
+BEGIN;
+SET LOCAL SESSION AUTHORIZATION lc_issuer;
+SELECT t.answer(format('DELETE FROM learning_credentials.credential_configuration WHERE id = %s', :between));
+RESET SESSION AUTHORIZATION;
+DELETE FROM learning_credentials.run WHERE configuration_id = :between;
+SELECT t.answer(format('DELETE FROM learning_credentials.credential_configuration WHERE id = %s', :between));
+ROLLBACK;
 SELECT count(*) FROM learning_credentials.credential WHERE configuration_id = :between;
 
 -- ------------------------------------------------------------ a hostile search_path
