@@ -87,7 +87,19 @@ SQL_PARTS = \
 	sql/worker.sql \
 	sql/verification.sql \
 	sql/api.sql \
+	sql/verify_page.sql \
 	sql/access.sql
+
+# Lines "@include FILE" of the install script stand for these.
+SQL_INCLUDED = \
+	sql/page/page.css \
+	sql/page/page.html \
+	sql/page/page.js \
+	sql/page/texts/ar.json \
+	sql/page/texts/de.json \
+	sql/page/texts/en.json \
+	sql/page/texts/es.json \
+	sql/page/texts/fr.json
 
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
@@ -196,8 +208,10 @@ format:
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
-$(DATA_built): $(SQL_PARTS) $(EXTENSION).control
-	cat $(SQL_PARTS) > $@
+$(DATA_built): $(SQL_PARTS) $(SQL_INCLUDED) $(EXTENSION).control
+	awk '$$1 != "@include" { print; next } \
+		{ while ((got = (getline line < $$2)) > 0) print line; if (got < 0) { print FILENAME ": no " $$2 >"/dev/stderr"; exit 1 } }' \
+		$(SQL_PARTS) >$@
 
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/pdf/*.h) | libraries
 

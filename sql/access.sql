@@ -60,6 +60,7 @@ COMMENT ON COLUMN learning_credentials.access_privilege.object IS 'As GRANT writ
 INSERT INTO learning_credentials.access_privilege (level, privilege, object) VALUES
     ('verifier', 'USAGE', 'SCHEMA learning_credentials_api'),
     ('verifier', 'SELECT', 'TABLE learning_credentials_api.metadata'),
+    ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_page(text)'),
 
     ('issuer', 'USAGE', 'SCHEMA learning_credentials'),
     ('issuer', 'SELECT, INSERT, UPDATE, DELETE', 'TABLE learning_credentials.credential_type'),
