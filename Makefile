@@ -15,15 +15,18 @@ OBJS = \
 	src/context.o \
 	src/deadline.o \
 	src/definition.o \
+	src/design.o \
 	src/due.o \
 	src/enqueue.o \
 	src/executor.o \
 	src/guard.o \
+	src/hold.o \
 	src/identity.o \
 	src/issue.o \
 	src/judge.o \
 	src/lifecycle.o \
 	src/options.o \
+	src/replace.o \
 	src/request.o \
 	src/requirement.o \
 	src/retrieval.o \
@@ -36,6 +39,7 @@ OBJS = \
 	src/step.o \
 	src/uuid.o \
 	src/validate.o \
+	src/validity.o \
 	src/verification.o \
 	src/wakeup.o \
 	src/worker.o \
@@ -84,6 +88,8 @@ SQL_PARTS = \
 	sql/run.sql \
 	sql/document.sql \
 	sql/issue.sql \
+	sql/dates.sql \
+	sql/correction.sql \
 	sql/worker.sql \
 	sql/verification.sql \
 	sql/api.sql \

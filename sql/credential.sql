@@ -158,6 +158,8 @@ CREATE TABLE learning_credentials.credential_event (
     run_id bigint,
     old_status learning_credentials.credential_status,
     new_status learning_credentials.credential_status,
+    old_issue_date timestamptz,
+    old_expires_at timestamptz,
     issue_date timestamptz,
     expires_at timestamptz,
     actor jsonb,
@@ -189,6 +191,8 @@ COMMENT ON COLUMN learning_credentials.credential_event.configuration_id IS 'The
 COMMENT ON COLUMN learning_credentials.credential_event.run_id IS 'The run in which it happened, if in one.';
 COMMENT ON COLUMN learning_credentials.credential_event.old_status IS 'NULL: the credential is new.';
 COMMENT ON COLUMN learning_credentials.credential_event.new_status IS 'NULL: the credential was deleted.';
+COMMENT ON COLUMN learning_credentials.credential_event.old_issue_date IS 'The issue date until here, where the dates changed.';
+COMMENT ON COLUMN learning_credentials.credential_event.old_expires_at IS 'The expiry until here, where the dates changed.';
 COMMENT ON COLUMN learning_credentials.credential_event.issue_date IS 'The issue date from here on, where it became available or its dates changed.';
 COMMENT ON COLUMN learning_credentials.credential_event.expires_at IS 'The expiry from here on, where it became available or its dates changed; NULL there: never.';
 COMMENT ON COLUMN learning_credentials.credential_event.actor IS

@@ -48,7 +48,11 @@ CREATE TABLE learning_credentials.credential_configuration (
     available_from timestamptz,
     expires_at timestamptz,
     expires_after interval
-        CONSTRAINT expires_after_ahead CHECK (expires_after > interval '0'),
+        CONSTRAINT expires_after_ahead CHECK (
+            expires_after > interval '0' AND isfinite(expires_after)
+            AND least(extract(year FROM expires_after), extract(month FROM expires_after),
+                      extract(day FROM expires_after), extract(hour FROM expires_after),
+                      extract(minute FROM expires_after), extract(second FROM expires_after)) >= 0),
     last_run_at timestamptz,
     next_run_at timestamptz,
     suspension_reason text,

@@ -14,7 +14,7 @@ RETURNS uuid
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_generate_credential';
 COMMENT ON FUNCTION learning_credentials.generate_credential(bigint, bigint) IS
-'Issues a credential to one user now, whatever retrieval says, and returns its uuid. One that is available already is returned unchanged; one in error is retried. When the document cannot be made, the credential stands in status error and a WARNING says why.';
+'Issues a credential to one user now, whatever retrieval says, and returns its uuid. One that is available already is returned unchanged; one in error is retried. When the document cannot be made, the credential stands in status error and a WARNING says why. Error 55000 for a new one before the configuration''s available_from, and from its expires_at on.';
 
 CREATE FUNCTION learning_credentials.retry_credential(uuid uuid)
 RETURNS learning_credentials.credential_status
@@ -35,7 +35,7 @@ RETURNS uuid
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_reissue_credential';
 COMMENT ON FUNCTION learning_credentials.reissue_credential(uuid, text) IS
-'Replaces an available credential by a new one with today''s names and document, and returns the new uuid. The old one is invalidated with the reason when the new one is available, in one transaction; until then, and if the new document fails, it stays available. Called again, it retries a replacement that failed.';
+'Replaces an available credential by a new one with today''s names, evidence and document and the same issue date and expiry, and returns the new uuid. The old one is invalidated with the reason when the new one is available, in one transaction; until then, and if the new document fails, it stays available. Called again, it retries a replacement that failed.';
 
 CREATE FUNCTION learning_credentials.request_run(configuration_id bigint)
 RETURNS bigint

@@ -22,6 +22,7 @@
 #include "enqueue.h"
 #include "issue.h"
 #include "spi.h"
+#include "validity.h"
 
 /* What is queued by a statement: so many users, or so many bytes of their details. */
 #define MOST_ROWS 10000
@@ -123,14 +124,15 @@ read_known(Enqueue *enqueue)
 	MemoryContextSwitchTo(old);
 }
 
-/* Is there something to do for a user who is eligible? */
+/* Is there something to do for a user who is eligible? What is begun is finished, whatever the date. */
 static bool
 is_wanted(int64 user_id, const void *argument)
 {
 	const Enqueue *enqueue = argument;
 	uint64 user = member_of(user_id);
 
-	return !intset_is_member(enqueue->known, user) || intset_is_member(enqueue->due, user);
+	return (!intset_is_member(enqueue->known, user) && lc_issues_now(enqueue->configuration)) ||
+		intset_is_member(enqueue->due, user);
 }
 
 /* ---------------------------------------------------------------- queueing */
@@ -204,8 +206,8 @@ queue_rows(Enqueue *enqueue, Tuplestorestate *rows)
 		if (count > 0 && intset_num_entries(enqueue->due) > 0)
 			enqueue->queued += requeue_due(enqueue, user_ids, evidence, count);
 		if (count > 0)
-			enqueue->queued += lc_begin(enqueue->configuration, user_ids, evidence, count,
-										enqueue->run_id, NULL, NULL, NULL);
+			enqueue->queued +=
+				lc_begin(enqueue->configuration, user_ids, evidence, count, enqueue->run_id, NULL, NULL);
 		ExecClearTuple(slot); /* what it holds may stand in the context */
 		MemoryContextReset(chunk);
 	}

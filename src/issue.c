@@ -33,11 +33,13 @@
 #include "callable.h"
 #include "caller.h"
 #include "context.h"
+#include "design.h"
 #include "identity.h"
 #include "issue.h"
 #include "lifecycle.h"
 #include "settings.h"
 #include "spi.h"
+#include "validity.h"
 #include "wakeup.h"
 
 /* A batch ends after this long, or when it holds this much. */
@@ -56,6 +58,8 @@ typedef struct Claimed
 	bool waits;			   /* what it replaces is in another session's hands */
 	int64 user_id;
 	int attempts;
+	TimestampTz issue_date; /* as those of the batch, unless it was to bear others */
+	TimestampTz expires_at; /* DT_NOEND: never */
 	char *name;
 	bytea *document; /* NULL: failed */
 	char *error;
@@ -68,8 +72,8 @@ typedef struct Batch
 	int count;
 	int tried;
 	char *context_name;
-	TimestampTz issue_date;
 	FmgrInfo function;
+	int64 design;
 	MemoryContext context; /* of the batch */
 	MemoryContext scratch; /* of one document */
 	Claimed *current;
@@ -92,6 +96,16 @@ array_of(Datum *values, const bool *nulls, int count, Oid type)
 }
 
 /* ---------------------------------------------------------------- a batch */
+
+/* A time of SPI_tuptable, "otherwise" where it is NULL. */
+static TimestampTz
+time_at(uint64 row, int column, TimestampTz otherwise)
+{
+	bool isnull;
+	Datum value = lc_spi_value(row, column, &isnull);
+
+	return isnull ? otherwise : DatumGetTimestampTz(value);
+}
 
 /* Takes the rows that wait out of SPI_tuptable. */
 static void
@@ -120,6 +134,8 @@ take_items(Batch *batch, uint64 count)
 			item->supersedes = palloc(sizeof(pg_uuid_t));
 			*item->supersedes = *DatumGetUUIDP(lc_spi_value(i, 5, &isnull));
 		}
+		item->issue_date = time_at(i, 7, DT_NOBEGIN);
+		item->expires_at = time_at(i, 8, DT_NOEND);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -178,8 +194,36 @@ hold_superseded(Batch *batch)
 }
 
 /*
- * What all documents of a batch need: the function, and the names that the source knows now. Reads
- * the source as the configuration's role, because a view there runs its owner's code.
+ * The dates of those that do not bear any yet. A replacement has them from what it replaces: a reissue
+ * both, a renewal its expiry. What waited until it would have expired is not issued any more.
+ */
+static void
+set_dates(Batch *batch)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz expires_at;
+	int i;
+
+	(void) lc_expiry(batch->configuration, now, &expires_at);
+	for (i = 0; i < batch->count; i++)
+	{
+		Claimed *item = &batch->items[i];
+
+		if (!TIMESTAMP_IS_NOBEGIN(item->issue_date))
+			continue;
+		item->issue_date = now;
+		if (TIMESTAMP_IS_NOEND(item->expires_at))
+			item->expires_at = expires_at;
+		if (item->expires_at <= now && item->error == NULL)
+			item->error = MemoryContextStrdup(batch->context,
+											  psprintf("it would have expired on %s",
+													   timestamptz_to_str(item->expires_at)));
+	}
+}
+
+/*
+ * What all documents of a batch need: the function, the dates, and the names that the source knows now.
+ * Reads the source as the configuration's role, because a view there runs its owner's code.
  */
 static void
 prepare_batch(void *argument)
@@ -194,6 +238,8 @@ prepare_batch(void *argument)
 	int i;
 
 	fmgr_info_cxt(function, &batch->function, batch->context);
+	batch->design = lc_design(configuration, function); /* before: what changes meanwhile, differs */
+	set_dates(batch);
 	for (i = 0; i < batch->count; i++)
 		user_ids[i] = batch->items[i].user_id;
 
@@ -214,7 +260,7 @@ static Datum
 row_with_snapshot(const Batch *batch, const Claimed *item)
 {
 	static const char *const columns[] = { "credential_type_name", "user_full_name",
-										   "learning_context_name", "issue_date" };
+										   "learning_context_name", "issue_date", "expires_at" };
 	Datum values[lengthof(columns)];
 	bool nulls[lengthof(columns)] = { false };
 	int numbers[lengthof(columns)];
@@ -235,7 +281,9 @@ row_with_snapshot(const Batch *batch, const Claimed *item)
 	values[0] = CStringGetTextDatum(batch->configuration->type_name);
 	values[1] = CStringGetTextDatum(item->name);
 	values[2] = CStringGetTextDatum(batch->context_name);
-	values[3] = TimestampTzGetDatum(batch->issue_date);
+	values[3] = TimestampTzGetDatum(item->issue_date);
+	values[4] = TimestampTzGetDatum(item->expires_at);
+	nulls[4] = TIMESTAMP_IS_NOEND(item->expires_at);
 	row = heap_copy_tuple_as_datum(heap_modify_tuple_by_cols(&tuple, desc, lengthof(columns), numbers,
 															 values, nulls),
 								   desc);
@@ -306,16 +354,21 @@ store_documents(const Batch *batch)
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential c"
 			   "   SET status = 'available', attempts = c.attempts + 1, user_full_name = made.name,"
-			   "       learning_context_name = $3, credential_type_name = $4, issue_date = $5"
-			   "  FROM unnest($1, $2) AS made (uuid, name)"
+			   "       learning_context_name = $3, credential_type_name = $4, design = $5,"
+			   "       issue_date = made.issue_date, expires_at = made.expires_at"
+			   "  FROM unnest($1, $2, $6, $7) AS made (uuid, name, issue_date, expires_at)"
 			   " WHERE c.uuid = made.uuid",
-		.types = { UUIDARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID },
+		.types = { UUIDARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZARRAYOID,
+				   TIMESTAMPTZARRAYOID },
 		.custom = true,
 	};
 	Datum *uuids = palloc(sizeof(Datum) * batch->count);
 	Datum *contents = palloc(sizeof(Datum) * batch->count);
 	Datum *names = palloc(sizeof(Datum) * batch->count);
-	Datum values[5];
+	Datum *issue_dates = palloc(sizeof(Datum) * batch->count);
+	Datum *expiries = palloc(sizeof(Datum) * batch->count);
+	bool *never = palloc(sizeof(bool) * batch->count);
+	Datum values[7];
 	int count = 0;
 	int i;
 
@@ -328,6 +381,9 @@ store_documents(const Batch *batch)
 		uuids[count] = UUIDPGetDatum(item->uuid);
 		contents[count] = PointerGetDatum(item->document);
 		names[count] = CStringGetTextDatum(item->name);
+		issue_dates[count] = TimestampTzGetDatum(item->issue_date);
+		expiries[count] = TimestampTzGetDatum(item->expires_at);
+		never[count] = TIMESTAMP_IS_NOEND(item->expires_at);
 		count++;
 	}
 	if (count == 0)
@@ -340,7 +396,9 @@ store_documents(const Batch *batch)
 	values[1] = array_of(names, NULL, count, TEXTOID);
 	values[2] = CStringGetTextDatum(batch->context_name);
 	values[3] = CStringGetTextDatum(batch->configuration->type_name);
-	values[4] = TimestampTzGetDatum(batch->issue_date);
+	values[4] = Int64GetDatum(batch->design);
+	values[5] = array_of(issue_dates, NULL, count, TIMESTAMPTZOID);
+	values[6] = array_of(expiries, never, count, TIMESTAMPTZOID);
 	lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
 }
 
@@ -420,9 +478,10 @@ take(Batch *batch, const pg_uuid_t *uuids, int count)
 {
 	/* no condition on the status: the queue's index would look cheap, and be read whole */
 	static LcStatement lock = {
-		.sql = "SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes, c.status"
-			   "  FROM learning_credentials.credential c"
-			   " WHERE c.uuid = ANY ($1) ORDER BY c.uuid FOR NO KEY UPDATE SKIP LOCKED",
+		.sql =
+			"SELECT c, c.uuid, c.user_id, c.attempts, c.supersedes, c.status, c.issue_date, c.expires_at"
+			"  FROM learning_credentials.credential c"
+			" WHERE c.uuid = ANY ($1) ORDER BY c.uuid FOR NO KEY UPDATE SKIP LOCKED",
 		.types = { UUIDARRAYOID },
 	};
 	Datum *members = palloc(sizeof(Datum) * count);
@@ -506,7 +565,6 @@ lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count
 	memset(result, 0, sizeof(LcIssued));
 	batch.context = AllocSetContextCreate(caller, "batch of credentials", ALLOCSET_DEFAULT_SIZES);
 	batch.scratch = AllocSetContextCreate(batch.context, "document", ALLOCSET_DEFAULT_SIZES);
-	batch.issue_date = GetCurrentTransactionStartTimestamp();
 	MemoryContextSwitchTo(batch.context);
 
 	take(&batch, uuids, count);
@@ -548,14 +606,14 @@ lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count
 
 uint64
 lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datum *evidence, int count,
-		 int64 run_id, const pg_uuid_t *supersedes, const char *reason, pg_uuid_t *uuid)
+		 int64 run_id, const LcReplacing *replacing, pg_uuid_t *uuid)
 {
 	static LcStatement insert = {
 		.sql = "WITH new AS ("
 			   "    INSERT INTO learning_credentials.credential"
 			   "           (configuration_id, credential_type_name, learning_context_key, user_id,"
-			   "            evidence, run_id, supersedes)"
-			   "    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7"
+			   "            evidence, run_id, supersedes, issue_date, expires_at)"
+			   "    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7, $10, $11"
 			   "      FROM unnest($4, $5) WITH ORDINALITY AS u (user_id, evidence, number)"
 			   "     WHERE $6 IS NULL"
 			   "        OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
@@ -570,12 +628,12 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 			   "    SELECT uuid, 1, $1, $6, 'generating', $8, $9 FROM new)"
 			   " SELECT uuid FROM new",
 		.types = { INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, JSONBARRAYOID, INT8OID, UUIDOID, JSONBOID,
-				   TEXTOID },
+				   TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID },
 		.custom = true,
 	};
 	Datum *ids = palloc(sizeof(Datum) * count);
-	Datum values[9];
-	char nulls[] = "         ";
+	Datum values[11] = { 0 };
+	char nulls[] = "           ";
 	uint64 begun;
 	int i;
 
@@ -587,15 +645,22 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 	values[3] = array_of(ids, NULL, count, INT8OID);
 	values[4] = array_of(unconstify(Datum *, evidence), NULL, count, JSONBOID);
 	values[5] = Int64GetDatum(run_id);
-	values[6] = supersedes ? UUIDPGetDatum(supersedes) : (Datum) 0;
 	values[7] = JsonbPGetDatum(lc_actor());
-	values[8] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
 	if (run_id == 0)
 		nulls[5] = 'n';
-	if (supersedes == NULL)
-		nulls[6] = 'n';
-	if (reason == NULL)
-		nulls[8] = 'n';
+	if (replacing != NULL)
+	{
+		values[6] = UUIDPGetDatum(&replacing->supersedes);
+		values[8] = CStringGetTextDatum(replacing->reason);
+		values[9] = TimestampTzGetDatum(replacing->issue_date);
+		values[10] = TimestampTzGetDatum(replacing->expires_at);
+	}
+	if (replacing == NULL)
+		nulls[6] = nulls[8] = 'n';
+	if (replacing == NULL || TIMESTAMP_IS_NOBEGIN(replacing->issue_date))
+		nulls[9] = 'n';
+	if (replacing == NULL || TIMESTAMP_IS_NOEND(replacing->expires_at))
+		nulls[10] = 'n';
 	begun = lc_spi_execute(&insert, values, nulls, SPI_OK_SELECT);
 	if (begun > 0 && uuid != NULL)
 	{

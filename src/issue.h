@@ -5,6 +5,7 @@
 #ifndef LC_ISSUE_H
 #define LC_ISSUE_H
 
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "definition.h"
@@ -40,15 +41,25 @@ extern int lc_claim(int64 run_id, const pg_uuid_t *after, Datum taken, int limit
 /* Ends an attempt at a credential in status "generating" in error; "again": it is retried in time. */
 extern void lc_fail(const pg_uuid_t *uuid, const char *message, bool again);
 
+/* What a credential is begun for that is to replace another. */
+typedef struct LcReplacing
+{
+	pg_uuid_t supersedes;
+	TimestampTz issue_date; /* to be borne by the new one; DT_NOBEGIN: that of its issue */
+	TimestampTz
+		expires_at;		/* the same; DT_NOEND: never, or as its configuration says when it is issued */
+	const char *reason; /* why the old one is going to be invalidated */
+} LcReplacing;
+
 /*
  * Begins credentials: a row in status "generating" and its first event for each user, in the order given
  * and with the first evidence of a user who is named more than once, except for those who have a live one
- * (or a pending replacement, when "supersedes" is given, with one user). A run (run_id not 0) also leaves
+ * (or a pending replacement, when "replacing" is given, with one user). A run (run_id not 0) also leaves
  * out whoever had one that was invalidated: what a person took away, a schedule does not give back.
  * Returns how many were begun, and the uuid of the last in "uuid".
  */
 extern uint64 lc_begin(const LcConfiguration *configuration, const int64 *user_ids,
-					   const Datum *evidence, int count, int64 run_id, const pg_uuid_t *supersedes,
-					   const char *reason, pg_uuid_t *uuid);
+					   const Datum *evidence, int count, int64 run_id, const LcReplacing *replacing,
+					   pg_uuid_t *uuid);
 
 #endif /* LC_ISSUE_H */

@@ -187,8 +187,8 @@ refuse_changes(const Change *change, const char *const *columns, int count, cons
 
 /*
  * A replacement becomes available: the credential that it supersedes is invalidated first, in the
- * same transaction. The reason is the one given when the replacement was asked for, which its first
- * event keeps.
+ * same transaction. The reason is the last one given when the replacement was asked for, which the events
+ * of it keep that began it or set its dates.
  */
 static void
 invalidate_superseded(const Change *change)
@@ -198,7 +198,10 @@ invalidate_superseded(const Change *change)
 			"UPDATE learning_credentials.credential"
 			"   SET status = 'invalidated', superseded_by = $2,"
 			"       invalidation_reason = coalesce((SELECT e.reason FROM learning_credentials.credential_event e"
-			"                                        WHERE e.credential_uuid = $2 AND e.seq = 1), 'Replaced')"
+			"                                        WHERE e.credential_uuid = $2"
+			"                                          AND (e.seq = 1 OR e.kind = 'dates')"
+			"                                          AND e.reason IS NOT NULL"
+			"                                        ORDER BY e.seq DESC LIMIT 1), 'Replaced')"
 			" WHERE uuid = $1 AND status = 'available'",
 		.types = { UUIDOID, UUIDOID },
 	};
@@ -441,6 +444,7 @@ lc_record_events(PG_FUNCTION_ARGS)
 			"WITH changed AS ("
 			"    SELECT n.uuid, n.configuration_id, n.user_id, n.run_id, o.status AS old_status, n.status,"
 			"           o.status <> n.status AS moves, n.error_message, n.invalidation_reason,"
+			"           o.issue_date AS old_issue_date, o.expires_at AS old_expires_at,"
 			"           n.issue_date, n.expires_at"
 			"      FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
 			"     WHERE o.status <> n.status OR o.issue_date IS DISTINCT FROM n.issue_date"
@@ -448,12 +452,14 @@ lc_record_events(PG_FUNCTION_ARGS)
 			" event AS ("
 			"    INSERT INTO learning_credentials.credential_event"
 			"           (credential_uuid, seq, kind, configuration_id, run_id, old_status, new_status,"
-			"            issue_date, expires_at, actor, reason)"
+			"            old_issue_date, old_expires_at, issue_date, expires_at, actor, reason)"
 			"    SELECT c.uuid,"
 			"           1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
 			"                          WHERE e.credential_uuid = c.uuid), 0),"
 			"           CASE WHEN c.moves THEN 'status' ELSE 'dates' END,"
 			"           c.configuration_id, c.run_id, c.old_status, c.status,"
+			"           CASE WHEN NOT c.moves THEN c.old_issue_date END,"
+			"           CASE WHEN NOT c.moves THEN c.old_expires_at END,"
 			"           CASE WHEN NOT c.moves OR c.status = 'available' THEN c.issue_date END,"
 			"           CASE WHEN NOT c.moves OR c.status = 'available' THEN c.expires_at END, $1,"
 			"           CASE WHEN NOT c.moves THEN $3 WHEN c.status = 'error' THEN c.error_message"

@@ -415,6 +415,12 @@ lc_schedule_next(const LcSchedule *schedule, TimestampTz after, TimestampTz *nex
 	return next_time(&text, schedule, after, earliest, next) && *next < schedule->ends_at;
 }
 
+bool
+lc_time_after(const Interval *interval, const char *time_zone, TimestampTz from, TimestampTz *time)
+{
+	return kth_time(interval, zone_of(time_zone), from, 1, time);
+}
+
 /* next_run(schedule text, after timestamptz, time_zone text, starts_at timestamptz) RETURNS timestamptz */
 Datum
 lc_next_run(PG_FUNCTION_ARGS)

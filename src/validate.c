@@ -72,6 +72,23 @@ lc_options_check_keys(const LcOption *root, const char *hint)
 	lc_option_known_keys(root, lc_page_keys, retrieval_keys, hint);
 }
 
+static bool
+is_in_list(const char *const *keys, const char *key, int length)
+{
+	for (; *keys != NULL; keys++)
+		if (strlen(*keys) == (Size) length && memcmp(*keys, key, length) == 0)
+			return true;
+	return false;
+}
+
+bool
+lc_option_is_for_document(const char *generation, const char *key, int length)
+{
+	if (strcmp(generation, SCHEMA ".generate_pdf") == 0)
+		return is_in_list(lc_page_keys, key, length);
+	return !is_in_list(retrieval_keys, key, length);
+}
+
 /* ------------------------------------------------------------ the page */
 
 /* Finds elements that lie outside the page, on each size of page that a document may have. */

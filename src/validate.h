@@ -20,4 +20,11 @@ extern void lc_options_check_keys(const LcOption *root, const char *hint);
  */
 extern void lc_options_warn(const char *retrieval_func, const char *generation_func, Jsonb *options);
 
+/*
+ * May a top-level option, "length" bytes of "key", change what a generation function (schema-qualified)
+ * makes? The options of the built-in retrieval functions do not, and the built-in generation function
+ * looks at no others than its own.
+ */
+extern bool lc_option_is_for_document(const char *generation, const char *key, int length);
+
 #endif /* LC_VALIDATE_H */
