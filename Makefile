@@ -17,15 +17,19 @@ OBJS = \
 	src/definition.o \
 	src/design.o \
 	src/due.o \
+	src/eligibility.o \
 	src/enqueue.o \
 	src/executor.o \
 	src/guard.o \
 	src/hold.o \
+	src/holder.o \
 	src/identity.o \
 	src/issue.o \
 	src/judge.o \
 	src/lifecycle.o \
+	src/lookup.o \
 	src/options.o \
+	src/place.o \
 	src/replace.o \
 	src/request.o \
 	src/requirement.o \

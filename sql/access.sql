@@ -60,7 +60,15 @@ COMMENT ON COLUMN learning_credentials.access_privilege.object IS 'As GRANT writ
 INSERT INTO learning_credentials.access_privilege (level, privilege, object) VALUES
     ('verifier', 'USAGE', 'SCHEMA learning_credentials_api'),
     ('verifier', 'SELECT', 'TABLE learning_credentials_api.metadata'),
+    ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.metadata(text)'),
+    ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_document(text)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_page(text)'),
+
+    ('learner', 'EXECUTE', 'FUNCTION learning_credentials_api.configured(text)'),
+    ('learner', 'EXECUTE', 'FUNCTION learning_credentials_api.eligibility(text, text, text)'),
+    ('learner', 'EXECUTE', 'FUNCTION learning_credentials_api.credentials(text)'),
+    ('learner', 'EXECUTE', 'FUNCTION learning_credentials_api.document(text)'),
+    ('learner', 'EXECUTE', 'FUNCTION learning_credentials_api.linkedin_url(text)'),
 
     ('issuer', 'USAGE', 'SCHEMA learning_credentials'),
     ('issuer', 'SELECT, INSERT, UPDATE, DELETE', 'TABLE learning_credentials.credential_type'),

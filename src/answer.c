@@ -8,14 +8,49 @@
  */
 #include "postgres.h"
 
-#include "fmgr.h"
+#include <ctype.h>
+
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 
 #include "answer.h"
+#include "settings.h"
 
 PG_FUNCTION_INFO_V1(lc_problem);
+
+const LcRefusal lc_refuse_anonymous = { 401, "Authentication required." };
+
+/* ---------------------------------------------------------------- arguments */
+
+char *
+lc_argument(FunctionCallInfo fcinfo, int number)
+{
+	char *argument;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	argument = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	return argument[0] == '\0' ? NULL : argument;
+}
+
+bool
+lc_read_uuid(const char *text, pg_uuid_t *uuid)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	int i;
+
+	for (i = 0; form[i] != '\0'; i++)
+		if (form[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char) text[i]))
+			return false;
+	if (text[i] != '\0')
+		return false;
+	*uuid = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(text)));
+	return true;
+}
+
+/* ---------------------------------------------------------------- answers */
 
 void
 lc_header_add(StringInfo headers, const char *name, const char *value)
@@ -64,6 +99,46 @@ lc_answer_problem(int status, const char *message)
 	escape_json(&body, message);
 	appendStringInfoChar(&body, '}');
 	return body.data;
+}
+
+Datum
+lc_refuse(const LcRefusal *refusal)
+{
+	return CStringGetTextDatum(lc_answer_problem(refusal->status, refusal->message));
+}
+
+Datum
+lc_answer_json(const char *body, const char *cache_control)
+{
+	StringInfoData headers;
+
+	initStringInfo(&headers);
+	lc_header_add(&headers, "Cache-Control", cache_control);
+	lc_answer(0, &headers);
+	return CStringGetTextDatum(body);
+}
+
+char *
+lc_document_link(const char *uuid)
+{
+	int length = strlen(lc_api_url);
+
+	while (length > 0 && lc_api_url[length - 1] == '/')
+		length--;
+	return psprintf("%.*s/documents/%s.pdf", length, lc_api_url, uuid);
+}
+
+void
+lc_percent_encode(StringInfo encoded, const char *text)
+{
+	const unsigned char *p;
+
+	for (p = (const unsigned char *) text; *p != '\0'; p++)
+		if ((*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') ||
+			strchr("-._~", *p) != NULL)
+			appendStringInfoChar(encoded, *p);
+		else
+			appendStringInfo(encoded, "%%%02X", *p);
 }
 
 /* problem(status integer, message text) RETURNS json */

@@ -7,7 +7,24 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "utils/uuid.h"
+
+/* A status that says what is wrong, and a sentence that does. */
+typedef struct LcRefusal
+{
+	int status;
+	const char *message;
+} LcRefusal;
+
+extern const LcRefusal lc_refuse_anonymous;
+
+/* A text argument, palloc'd; NULL where it is NULL or empty, which is what a missing one may look like. */
+extern char *lc_argument(FunctionCallInfo fcinfo, int number);
+
+/* Reads a UUID in its usual form, in any letter case; false when it is something else. */
+extern bool lc_read_uuid(const char *text, pg_uuid_t *uuid);
 
 /* Headers under construction: a JSON array of objects with one member each, as PostgREST reads it. */
 extern void lc_header_add(StringInfo headers, const char *name, const char *value);
@@ -23,5 +40,18 @@ extern void lc_answer(int status, const StringInfoData *headers);
  * palloc'd JSON: {"error": message}, a sentence.
  */
 extern char *lc_answer_problem(int status, const char *message);
+
+/* The same, as the result of a function that returns json; and for one that answers well, with a body. */
+extern Datum lc_refuse(const LcRefusal *refusal);
+extern Datum lc_answer_json(const char *body, const char *cache_control);
+
+/* Where a credential's document is, palloc'd. */
+extern char *lc_document_link(const char *uuid);
+
+/*
+ * Adds a text in UTF-8, percent-encoded but for the unreserved characters of RFC 3986, section 2.3. So it can
+ * stand in an address, and in an extended parameter of a header (RFC 8187).
+ */
+extern void lc_percent_encode(StringInfo encoded, const char *text);
 
 #endif /* LC_ANSWER_H */

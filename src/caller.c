@@ -1,6 +1,6 @@
 /*
  * caller.c
- *		Who is calling, as a REST server says it.
+ *		Who is calling, and with what request, as a REST server says it.
  *
  * A REST server connects as one role, becomes another for each request (SET LOCAL ROLE), and puts the
  * claims of the request's token into the setting request.jwt.claims. The role that it becomes is the
@@ -26,32 +26,69 @@
 #include "settings.h"
 #include "spi.h"
 
+/* The claims of the request's token. */
+#define CLAIMS "request.jwt.claims"
+
 PG_FUNCTION_INFO_V1(lc_caller_user_id);
 PG_FUNCTION_INFO_V1(lc_caller_is_staff_now);
 
-/* ---------------------------------------------------------------- claims */
+/* ---------------------------------------------------------------- the request */
 
-/* The claims of the request's token; NULL: there are none. Error when they are no JSON. */
-static Jsonb *
-read_claims(void)
+/*
+ * Finds a member of a setting that holds a JSON object; false when it is not there. Error when the setting is
+ * no JSON.
+ */
+static bool
+get_member(const char *setting, const char *name, JsonbValue *value)
 {
-	const char *text = GetConfigOption("request.jwt.claims", true, false);
-	Jsonb *claims;
+	const char *text = GetConfigOption(setting, true, false);
+	Jsonb *object;
 
 	if (text == NULL || text[0] == '\0')
-		return NULL;
+		return false;
 	/* What comes with a connection's options is not looked at by anybody before. */
 	(void) pg_verifymbstr(text, strlen(text), false);
-	claims = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-	return JB_ROOT_IS_OBJECT(claims) ? claims : NULL;
+	object = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	return JB_ROOT_IS_OBJECT(object) &&
+		getKeyJsonValueFromContainer(&object->root, name, strlen(name), value) != NULL;
 }
 
-static bool
-get_claim(Jsonb *claims, const char *name, JsonbValue *value)
+typedef struct Header
 {
-	return claims != NULL &&
-		getKeyJsonValueFromContainer(&claims->root, name, strlen(name), value) != NULL;
+	const char *name;
+	char *value;
+} Header;
+
+static void
+read_header(void *argument)
+{
+	Header *header = argument;
+	JsonbValue value;
+
+	if (get_member("request.headers", header->name, &value) && value.type == jbvString)
+		header->value = pnstrdup(value.val.string.val, value.val.string.len);
 }
+
+char *
+lc_request_header(const char *name)
+{
+	Header header = { .name = name };
+
+	/* Whoever sends the settings may have written them. */
+	if (lc_attempt(read_header, &header) != NULL)
+		return NULL;
+	return header.value;
+}
+
+bool
+lc_request_is_head(void)
+{
+	const char *method = GetConfigOption("request.method", true, false);
+
+	return method != NULL && strcmp(method, "HEAD") == 0;
+}
+
+/* ---------------------------------------------------------------- the user */
 
 /* A whole number that fits, written as a number or, as some servers write every claim, as a string. */
 static bool
@@ -101,7 +138,7 @@ identify(void *argument)
 	Identification *identification = argument;
 	JsonbValue claim;
 
-	if (get_claim(read_claims(), lc_user_claim, &claim))
+	if (get_member(CLAIMS, lc_user_claim, &claim))
 		identification->known = user_number(&claim, &identification->user_id);
 }
 
@@ -119,13 +156,20 @@ can_log_in(Oid role)
 	return result;
 }
 
+/* Code that somebody else wrote, and that runs with a role's rights, is not the one who calls. */
+static bool
+is_stranger(void)
+{
+	return InSecurityRestrictedOperation();
+}
+
 bool
 lc_caller_user(int64 *user_id)
 {
 	Identification identification = { .known = false };
 	Oid role = GetOuterUserId();
 
-	if (can_log_in(role) && !superuser_arg(role))
+	if (is_stranger() || (can_log_in(role) && !superuser_arg(role)))
 		return false;
 	if (lc_attempt(identify, &identification) != NULL)
 		return false;
@@ -146,6 +190,8 @@ lc_caller_is_staff(void)
 	LcIdentity before;
 	bool result;
 
+	if (is_stranger())
+		return false;
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	result = lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
@@ -202,7 +248,7 @@ lc_actor(void)
 		add_member(&state, "role", role, strlen(role));
 	if (session)
 		add_member(&state, "session", session, strlen(session));
-	if (get_claim(read_claims(), "sub", &subject) && subject.type == jbvString)
+	if (get_member(CLAIMS, "sub", &subject) && subject.type == jbvString)
 		add_member(&state, "subject", subject.val.string.val, subject.val.string.len);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

@@ -174,8 +174,6 @@ describe_step(const LcJudge *judge, const LcStep *step, JsonbParseState **detail
 	{
 		value = rounded_value(step->completion);
 		push_member(details, "current_completion", &value);
-		value = step->required_completion_value;
-		push_member(details, "required_completion", &value);
 	}
 	if (judge->facts & LC_GRADES)
 	{
@@ -191,37 +189,68 @@ describe_step(const LcJudge *judge, const LcStep *step, JsonbParseState **detail
 		value = rounded_value(step->total);
 		push_member(details, LC_TOTAL, &value);
 		pushJsonbValue(details, WJB_END_OBJECT, NULL);
+	}
+}
+
+/* The same of what it demands. */
+static void
+describe_requirements(const LcJudge *judge, const LcStep *step, JsonbParseState **details)
+{
+	JsonbValue value;
+
+	if (judge->facts & LC_COMPLETIONS)
+	{
+		value = step->required_completion_value;
+		push_member(details, "required_completion", &value);
+	}
+	if (judge->facts & LC_GRADES)
+	{
 		value = step->required_grades_value;
 		push_member(details, "required_grades", &value);
 	}
 }
 
-/* Why the user at hand is eligible, or not. */
+/*
+ * Why the user at hand is eligible, or not: what the user has in the steps that list them, and what they
+ * demand. Without a user, what every step demands.
+ */
 static Jsonb *
-describe_user(const LcJudge *judge)
+describe(const LcJudge *judge, bool of_user)
 {
 	JsonbParseState *details = NULL;
 	int i;
 
 	pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
 	if (!judge->is_path)
-		describe_step(judge, &judge->steps[0], &details);
+	{
+		if (of_user)
+			describe_step(judge, &judge->steps[0], &details);
+		describe_requirements(judge, &judge->steps[0], &details);
+	}
 	else
 	{
 		push_member(&details, "steps", NULL);
 		pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
 		for (i = 0; i < judge->step_count; i++)
 		{
-			if (!judge->steps[i].listed)
+			if (of_user && !judge->steps[i].listed)
 				continue;
 			push_member(&details, judge->steps[i].course_key, NULL);
 			pushJsonbValue(&details, WJB_BEGIN_OBJECT, NULL);
-			describe_step(judge, &judge->steps[i], &details);
+			if (of_user)
+				describe_step(judge, &judge->steps[i], &details);
+			describe_requirements(judge, &judge->steps[i], &details);
 			pushJsonbValue(&details, WJB_END_OBJECT, NULL);
 		}
 		pushJsonbValue(&details, WJB_END_OBJECT, NULL);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&details, WJB_END_OBJECT, NULL));
+}
+
+Jsonb *
+lc_judge_requirements(const LcJudge *judge)
+{
+	return describe(judge, false);
 }
 
 /* ------------------------------------------------------------ users, one after the other */
@@ -266,7 +295,7 @@ lc_judge_finish(LcJudge *judge)
 		values[1] = BoolGetDatum(eligible);
 		values[2] = TimestampTzGetDatum(since);
 		nulls[2] = !eligible || since == UNKNOWN_TIME;
-		values[3] = JsonbPGetDatum(describe_user(judge));
+		values[3] = JsonbPGetDatum(describe(judge, true));
 		tuplestore_putvalues(judge->result, judge->desc, values, nulls);
 		MemoryContextSwitchTo(before);
 	}

@@ -90,4 +90,7 @@ extern LcCategory *lc_step_category(const LcStep *step, const char *name);
 /* What is required in a step, as details will show it. */
 extern void lc_step_require(LcStep *step, const LcRules *rules);
 
+/* What is required, as the details of a user show it: of a Learning Path, in each step. Palloc'd. */
+extern Jsonb *lc_judge_requirements(const LcJudge *judge);
+
 #endif /* LC_JUDGE_H */

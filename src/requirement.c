@@ -124,6 +124,17 @@ lc_source_read(const LcOption *options, char **name)
 	return schema;
 }
 
+int
+lc_retrieval_facts(const char *function)
+{
+	int i;
+
+	for (i = 0; i < (int) lengthof(functions); i++)
+		if (strcmp(functions[i].name, function) == 0)
+			return functions[i].facts;
+	return 0;
+}
+
 bool
 lc_retrieval_validate(const char *function, const LcOption *options)
 {
@@ -131,12 +142,9 @@ lc_retrieval_validate(const char *function, const LcOption *options)
 	LcOption steps;
 	LcOption grades;
 	bool has_steps = false;
-	int facts = 0;
+	int facts = lc_retrieval_facts(function);
 	int i;
 
-	for (i = 0; i < (int) lengthof(functions); i++)
-		if (strcmp(functions[i].name, function) == 0)
-			facts = functions[i].facts;
 	if (facts == 0)
 		return false;
 

@@ -46,6 +46,9 @@ extern LcRules *lc_rules_read(const LcOption *object, int facts);
 /* The same for the option object of one step, which stands for the whole of the options there. */
 extern LcRules *lc_step_rules_read(const LcOption *step, int facts);
 
+/* What a built-in retrieval function judges by ("function" is its name without a schema); 0: it is none. */
+extern int lc_retrieval_facts(const char *function);
+
 /*
  * Reports every problem with the options of a built-in retrieval function ("function" is its name
  * without a schema) that shows without a learning context. Top-level keys that are not known are not

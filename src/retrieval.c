@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -20,9 +21,12 @@
 
 #include "callable.h"
 #include "context.h"
+#include "deadline.h"
 #include "identity.h"
 #include "judge.h"
 #include "requirement.h"
+#include "retrieval.h"
+#include "settings.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(lc_retrieve_completions);
@@ -292,6 +296,62 @@ facts_statement(const LcJudge *judge, const char *source, bool one_user)
 	if (judge->is_path || (judge->facts & LC_GRADES))
 		appendStringInfoString(&sql, " ORDER BY 1");
 	return sql.data;
+}
+
+/* ------------------------------------------------------------ what is required */
+
+/* A judge without users, for a configuration. */
+typedef struct Requirements
+{
+	LcJudge judge;
+	const LcConfiguration *configuration;
+} Requirements;
+
+static void
+read_requirements(void *argument)
+{
+	Requirements *requirements = argument;
+	const LcConfiguration *configuration = requirements->configuration;
+	const char *key = configuration->learning_context_key;
+	LcJudge *judge = &requirements->judge;
+	LcProblems problems = { .collect = false };
+	LcOption options;
+	LcRules **rules;
+	int i;
+
+	judge->is_path = lc_context_kind(key) == LC_CONTEXT_PATH;
+	lc_options_begin(&options, configuration->options, &problems);
+	load_steps(judge, find_source(&options, judge->facts, judge->is_path), key);
+	rules = read_all_rules(judge, &options, key);
+	for (i = 0; i < judge->step_count; i++)
+		lc_step_require(&judge->steps[i], rules[i]);
+}
+
+Jsonb *
+lc_requirements(const LcConfiguration *configuration)
+{
+	Requirements requirements = { .configuration = configuration };
+	LcDeadline deadline = { .what = "source",
+							.name = configuration->source,
+							.setting = "document_timeout",
+							.limit = lc_document_timeout };
+	Oid function = lc_callable_for(configuration, LC_RETRIEVAL);
+	MemoryContext caller = CurrentMemoryContext;
+	Jsonb *result;
+	LcIdentity before;
+
+	if (get_func_namespace(function) == get_namespace_oid("learning_credentials", false))
+		requirements.judge.facts = lc_retrieval_facts(get_func_name(function));
+	if (requirements.judge.facts == 0)
+		return NULL;
+	lc_act_as_stranger(&before, lc_configuration_role(configuration));
+	lc_spi_connect(false);
+	lc_deadline(&deadline, read_requirements, &requirements);
+	MemoryContextSwitchTo(caller);
+	result = lc_judge_requirements(&requirements.judge);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	return result;
 }
 
 /* ------------------------------------------------------------ the functions */
