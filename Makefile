@@ -143,7 +143,8 @@ ISOLATION = \
 	retry_twice \
 	runs \
 	schedule_due \
-	definitions_rights
+	definitions_rights \
+	access_twice
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
 PROVE_TESTS = \
@@ -173,6 +174,7 @@ PROVE_TESTS = \
 	test/t/072_worker_processes.pl \
 	test/t/073_start_worker.pl \
 	test/t/100_dump_restore.pl \
+	test/t/101_access_update.pl \
 	test/t/110_crash.pl \
 	test/t/111_crash_matrix.pl \
 	test/t/112_interference.pl \

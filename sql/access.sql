@@ -158,16 +158,18 @@ COMMENT ON FUNCTION learning_credentials.change_privileges(text[]) IS
 'Runs GRANT and REVOKE statements, with the caller''s rights, so that also those in a script of the extension are in later dumps.';
 
 CREATE FUNCTION learning_credentials.give_level(role_name name, level text) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE C VOLATILE STRICT
 SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT learning_credentials.change_privileges(ARRAY(
-           SELECT format('GRANT %s ON %s TO %I', a.privilege, a.object, $1)
-             FROM learning_credentials.access_level a
-            WHERE a.level = $2))
-$$;
+AS 'MODULE_PATHNAME', 'lc_give_level';
 COMMENT ON FUNCTION learning_credentials.give_level(name, text) IS
 'Grants a role what a level may do.';
+
+CREATE FUNCTION learning_credentials.take_level(role_name name, level text) RETURNS void
+LANGUAGE C VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'lc_take_level';
+COMMENT ON FUNCTION learning_credentials.take_level(name, text) IS
+'Revokes from a role what a level may do, but for what other levels in access_grant give it.';
 
 CREATE FUNCTION learning_credentials.settle_access() RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -296,17 +298,7 @@ BEGIN
     IF role IS NULL THEN
         RETURN;     -- it is gone, and what it was given with it
     END IF;
-    PERFORM learning_credentials.change_privileges(ARRAY(
-        SELECT format('REVOKE %s ON %s FROM %I', p.privilege, p.object, role_name)
-          FROM (SELECT a.object, unnest(string_to_array(a.privilege, ', ')) AS privilege
-                  FROM learning_credentials.access_level a
-                 WHERE a.level = revoke_access.level
-                EXCEPT
-                SELECT a.object, unnest(string_to_array(a.privilege, ', '))
-                  FROM learning_credentials.access_level a
-                  JOIN learning_credentials.access_grant g ON g.level = a.level
-                 WHERE g.role_oid = role
-                    OR g.role_oid IS NULL AND g.role_name = revoke_access.role_name) AS p));
+    PERFORM learning_credentials.take_level(role_name, level);
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.revoke_access(name, text) IS
