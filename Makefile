@@ -98,6 +98,7 @@ SQL_PARTS = \
 	sql/verification.sql \
 	sql/api.sql \
 	sql/verify_page.sql \
+	sql/health.sql \
 	sql/access.sql
 
 # Lines "@include FILE" of the install script stand for these.

@@ -132,6 +132,10 @@ INSERT INTO learning_credentials.access_privilege (level, privilege, object) VAL
     ('admin', 'SELECT', 'TABLE learning_credentials.access_level'),
     ('admin', 'EXECUTE', 'FUNCTION learning_credentials.apply_access()'),
     ('admin', 'EXECUTE', 'FUNCTION learning_credentials.start_worker()'),
+    ('admin', 'EXECUTE', 'FUNCTION learning_credentials.worker_state()'),
+    ('admin', 'EXECUTE', 'FUNCTION learning_credentials.health(boolean)'),
+    ('admin', 'EXECUTE', 'FUNCTION learning_credentials.collect_metrics()'),
+    ('admin', 'SELECT', 'TABLE learning_credentials.metrics'),
     ('admin', 'EXECUTE', 'FUNCTION learning_credentials.grant_access(name, text)'),
     ('admin', 'EXECUTE', 'FUNCTION learning_credentials.revoke_access(name, text)');
 

@@ -29,6 +29,8 @@
 #include "settings.h"
 #include "spi.h"
 
+PG_FUNCTION_INFO_V1(lc_check_callables);
+
 #define SCHEMA "learning_credentials"
 
 typedef struct CallableForm
@@ -222,6 +224,26 @@ lc_callable_for(const LcConfiguration *configuration, LcCallableKind kind)
 				 errdetail("Its owner \"%s\" cannot SET ROLE to that role.",
 						   GetUserNameFromId(owner, false))));
 	return function;
+}
+
+/* check_callables(configuration_id bigint) */
+Datum
+lc_check_callables(PG_FUNCTION_ARGS)
+{
+	LcIdentity before;
+	LcConfiguration *configuration;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	configuration = lc_configuration_load(PG_GETARG_INT64(0));
+	(void) lc_callable_for(configuration, LC_RETRIEVAL);
+	(void) lc_callable_for(configuration, LC_GENERATION);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	PG_RETURN_VOID();
 }
 
 /* ---------------------------------------------------------------- calling */

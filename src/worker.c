@@ -41,6 +41,7 @@
 #include "worker.h"
 
 PG_FUNCTION_INFO_V1(lc_start_worker);
+PG_FUNCTION_INFO_V1(lc_worker_state_text);
 
 PGDLLEXPORT void lc_launcher_main(Datum argument);
 
@@ -438,6 +439,15 @@ launcher_pid(void)
 	pid = state->launcher;
 	LWLockRelease(&state->lock);
 	return pid;
+}
+
+/* worker_state() RETURNS text */
+Datum
+lc_worker_state_text(PG_FUNCTION_ARGS)
+{
+	if (!lc_database_listed(get_database_name(MyDatabaseId)))
+		PG_RETURN_TEXT_P(cstring_to_text("not listed"));
+	PG_RETURN_TEXT_P(cstring_to_text(launcher_pid() != 0 ? "running" : "stopped"));
 }
 
 /* start_worker() RETURNS boolean */

@@ -1,0 +1,298 @@
+-- ============================================================ health
+-- What an administrator has to act on, and numbers for a monitoring system. Both read with the owner's
+-- rights and write nothing, so they answer on a standby as well.
+
+CREATE FUNCTION learning_credentials.worker_state() RETURNS text
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'lc_worker_state_text';
+COMMENT ON FUNCTION learning_credentials.worker_state() IS
+'running; stopped: there is no launcher; not listed: the worker does not look after this database, because learning_credentials.databases does not name it.';
+
+CREATE FUNCTION learning_credentials.check_callables(configuration_id bigint) RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'lc_check_callables';
+COMMENT ON FUNCTION learning_credentials.check_callables(bigint) IS
+'Raises the error that a call of the configuration''s two functions would raise before they are called: its role or a function is gone, the role may not execute it, or its owner may not act as the role.';
+
+CREATE FUNCTION learning_credentials.health(thorough boolean DEFAULT true)
+RETURNS TABLE (severity text, finding text, subject text, message text, hint text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    configuration record;
+    problem text;
+    worker text := learning_credentials.worker_state();
+    cron boolean := false;
+BEGIN
+    -- ---- who does the work
+    IF to_regclass('cron.job') IS NOT NULL THEN
+        EXECUTE $query$
+            SELECT EXISTS (SELECT FROM cron.job j WHERE j.active AND j.database = current_database()
+                              AND j.command ~* 'learning_credentials\.generate_(all_)?credentials')
+            $query$ INTO cron;
+    END IF;
+    IF worker <> 'running' AND NOT cron AND NOT pg_is_in_recovery() AND EXISTS (
+        SELECT FROM learning_credentials.credential_configuration c WHERE c.enabled) THEN
+        RETURN QUERY SELECT 'error', 'no_worker', current_database()::text,
+            CASE worker WHEN 'stopped' THEN 'the worker is not running, so no schedule is kept'
+                        ELSE 'the worker does not look after this database, so no schedule is kept' END,
+            CASE worker WHEN 'stopped' THEN 'Add learning_credentials to shared_preload_libraries and restart, or call start_worker().'
+                        ELSE 'Name the database in learning_credentials.databases and reload, or let pg_cron CALL generate_all_credentials().' END;
+    END IF;
+    RETURN QUERY
+        SELECT 'error', 'schedule_overdue', c.learning_context_key || ': ' || t.name,
+               format('configuration %s was due at %s and has not run%s', c.id, c.next_run_at,
+                      CASE WHEN c.last_run_at IS NULL THEN ', nor ever before' ELSE format(' since %s', c.last_run_at) END),
+               'See what the worker does in pg_stat_activity and in the server''s log.'
+          FROM learning_credentials.credential_configuration c
+          JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+         WHERE c.enabled AND c.suspension_reason IS NULL AND c.next_run_at < now() - interval '10 minutes'
+         ORDER BY c.id;
+    RETURN QUERY
+        SELECT 'warning', 'schedule_never_runs', c.learning_context_key || ': ' || t.name,
+               format('configuration %s is enabled, has never run, and its schedule "%s" names no time to come', c.id, c.schedule),
+               'Correct schedule, starts_at or ends_at, or call request_run().'
+          FROM learning_credentials.credential_configuration c
+          JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+         WHERE c.enabled AND c.next_run_at IS NULL AND c.last_run_at IS NULL
+           AND NOT EXISTS (SELECT FROM learning_credentials.run r WHERE r.configuration_id = c.id)
+         ORDER BY c.id;
+    RETURN QUERY
+        SELECT 'warning', 'run_waits', format('run %s', r.id),
+               format('the run of configuration %s was requested at %s and has not begun', r.configuration_id, r.created),
+               CASE WHEN c.suspension_reason IS NOT NULL THEN 'The configuration is suspended; lift that or call cancel_run().'
+                    ELSE 'See whether the worker is running, and whether another run holds it up.' END
+          FROM learning_credentials.run r
+          JOIN learning_credentials.credential_configuration c ON c.id = r.configuration_id
+         WHERE r.status = 'queued' AND r.created < now() - interval '10 minutes'
+         ORDER BY r.id;
+    RETURN QUERY
+        SELECT 'warning', 'run_abandoned', format('run %s', r.id),
+               format('the run of configuration %s is running and nobody works on it', r.configuration_id),
+               'The worker goes on with it; without one, CALL generate_credentials() does.'
+          FROM learning_credentials.run r
+         WHERE r.status = 'running' AND r.started < now() - interval '10 minutes'
+           AND NOT EXISTS (SELECT FROM learning_credentials.executor e JOIN pg_stat_activity a ON a.pid = e.pid
+                            WHERE a.datname = current_database())
+         ORDER BY r.id;
+
+    -- ---- definitions
+    FOR configuration IN
+        SELECT c.id, c.learning_context_key || ': ' || t.name AS subject, c.enabled, c.suspension_reason, c.run_as,
+               t.retrieval_func, t.generation_func,
+               learning_credentials.merge_options(t.custom_options, c.custom_options) AS options
+          FROM learning_credentials.credential_configuration c
+          JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+         ORDER BY c.id
+    LOOP
+        IF configuration.suspension_reason IS NOT NULL THEN
+            RETURN QUERY SELECT 'error', 'suspended', configuration.subject,
+                format('configuration %s is suspended: %s', configuration.id, configuration.suspension_reason),
+                'Mend the cause, then set suspension_reason to NULL.';
+        END IF;
+        BEGIN
+            PERFORM learning_credentials.check_callables(configuration.id);
+        EXCEPTION WHEN OTHERS THEN
+            RETURN QUERY SELECT CASE WHEN configuration.enabled THEN 'error' ELSE 'warning' END, 'cannot_be_called',
+                configuration.subject, format('nothing can be issued under configuration %s: %s', configuration.id, SQLERRM),
+                format('It runs as "%s" and needs %s and %s.', configuration.run_as, configuration.retrieval_func,
+                       configuration.generation_func);
+        END;
+        FOR problem IN
+            SELECT p FROM learning_credentials.validate_options(configuration.retrieval_func, configuration.options) AS p
+            UNION
+            SELECT p FROM learning_credentials.validate_options(configuration.generation_func, configuration.options) AS p
+        LOOP
+            RETURN QUERY SELECT 'warning', 'option', configuration.subject,
+                format('configuration %s: %s', configuration.id, problem), 'Correct the options of the configuration or of its type.';
+        END LOOP;
+    END LOOP;
+    RETURN QUERY
+        SELECT 'warning', 'template_replaced', c.learning_context_key || ': ' || c.credential_type_name,
+               format('"%s" was replaced at %s, and credentials of configuration %s show what was there before',
+                      a.slug, a.modified, c.configuration_id),
+               'Documents never change. reissue_outdated() lists and replaces them.'
+          FROM learning_credentials.credential_asset a
+          JOIN LATERAL (
+               SELECT i.configuration_id, i.learning_context_key, i.credential_type_name
+                 FROM learning_credentials.credential_configuration f
+                 JOIN learning_credentials.credential_type t ON t.id = f.credential_type_id
+                CROSS JOIN LATERAL (
+                      SELECT x.configuration_id, x.learning_context_key, x.credential_type_name
+                        FROM learning_credentials.credential x
+                       WHERE x.configuration_id = f.id AND x.status = 'available' AND x.issue_date < a.modified
+                       LIMIT 1) AS i
+                WHERE learning_credentials.merge_options(t.custom_options, f.custom_options) ->> 'template' = a.slug
+                   OR learning_credentials.merge_options(t.custom_options, f.custom_options) ->> 'template_multiline' = a.slug) AS c
+            ON true
+         WHERE a.modified > a.created
+         ORDER BY c.configuration_id, a.slug;
+    RETURN QUERY
+        SELECT 'warning', 'role_missing', g.role_name::text,
+               format('level "%s" was given to role "%s", which does not exist', g.level, g.role_name),
+               'Create the role and call grant_access() again, or revoke_access().'
+          FROM learning_credentials.access_grant g
+         WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = g.role_name)
+         ORDER BY g.role_name, g.level;
+    RETURN QUERY
+        SELECT 'error', 'role_can_log_in', g.role_name::text,
+               format('role "%s" has level "%s" and can log in, so it can claim to be anybody', g.role_name, g.level),
+               'ALTER ROLE ... NOLOGIN, or call revoke_access().'
+          FROM learning_credentials.access_grant g
+          JOIN pg_roles r ON r.rolname = g.role_name AND r.rolcanlogin
+         WHERE g.level IN ('learner', 'staff')
+         ORDER BY g.role_name, g.level;
+
+    -- ---- what went wrong
+    RETURN QUERY
+        SELECT 'error', 'run_failed', c.learning_context_key || ': ' || t.name,
+               format('the last run of configuration %s, %s, failed: %s', c.id, r.id, r.error),
+               'Mend the cause; the next run begins anew.'
+          FROM learning_credentials.credential_configuration c
+          JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+         CROSS JOIN LATERAL (
+               SELECT n.id, n.status, n.error FROM learning_credentials.run n
+                WHERE n.configuration_id = c.id AND n.status IN ('finished', 'failed')
+                ORDER BY n.id DESC LIMIT 1) AS r
+         WHERE r.status = 'failed'
+         ORDER BY c.id;
+    RETURN QUERY
+        SELECT 'error', 'errors', c.learning_context_key || ': ' || t.name,
+               format('%s credentials of configuration %s are in error%s; the latest: %s', e.count, c.id,
+                      CASE WHEN e.given_up > 0 THEN format(', and %s of them are not tried again', e.given_up) ELSE '' END,
+                      split_part(e.latest, E'\n', 1)),
+               'Mend the cause; retry_credential() tries one again, a run those that are due.'
+          FROM (SELECT x.configuration_id, count(*), count(*) FILTER (WHERE x.retry_at IS NULL) AS given_up,
+                       (array_agg(x.error_message ORDER BY x.modified DESC))[1] AS latest
+                  FROM learning_credentials.credential x
+                 WHERE x.status = 'error'
+                 GROUP BY x.configuration_id) AS e
+          JOIN learning_credentials.credential_configuration c ON c.id = e.configuration_id
+          JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+         ORDER BY c.id;
+    RETURN QUERY
+        SELECT 'error', 'crash', s.credential_uuid::text,
+               format('the server crashed %s while the document of this credential was made',
+                      CASE s.crashes WHEN 1 THEN 'once' WHEN 2 THEN 'twice' ELSE s.crashes || ' times' END),
+               'See the server''s log. What is suspected is tried alone, three times at most.'
+          FROM learning_credentials.suspect s
+         ORDER BY s.credential_uuid;
+
+    -- ---- what cannot be, unless somebody went round the triggers and the foreign keys
+    IF NOT thorough THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        SELECT 'error', 'credential_without_document', x.uuid::text,
+               'the credential was issued and has neither a document nor a download_url',
+               'Restore its document from a backup, or call reissue_credential().'
+          FROM learning_credentials.credential x
+          LEFT JOIN learning_credentials.document d ON d.credential_uuid = x.uuid
+         WHERE x.status = 'available' AND x.download_url IS NULL AND d.credential_uuid IS NULL
+         ORDER BY x.uuid;
+    RETURN QUERY
+        SELECT 'error', 'document_without_credential', d.credential_uuid::text,
+               'there is a document and no credential that it belongs to',
+               'Restore the credential from a backup.'
+          FROM learning_credentials.document d
+          LEFT JOIN learning_credentials.credential x ON x.uuid = d.credential_uuid
+         WHERE x.uuid IS NULL
+         ORDER BY d.credential_uuid;
+END
+$$;
+COMMENT ON FUNCTION learning_credentials.health(boolean) IS
+'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, template_replaced, role_missing, role_can_log_in, run_failed, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes about a second a million.';
+
+-- ------------------------------------------------------------ metrics
+
+CREATE FUNCTION learning_credentials.collect_metrics()
+RETURNS TABLE (name text, labels jsonb, value double precision, type text, help text)
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH live AS (
+    -- The partial indexes count the few; of the many, the planner's estimate is good enough and free.
+    SELECT (SELECT count(*) FROM learning_credentials.credential c WHERE c.status = 'generating') AS generating,
+           (SELECT count(*) FROM learning_credentials.credential c WHERE c.status = 'error') AS error,
+           (SELECT greatest(r.reltuples, 0) FROM pg_class r
+             WHERE r.oid = 'learning_credentials.credential'::regclass) AS credentials,
+           (SELECT greatest(r.reltuples, 0) FROM pg_class r
+             WHERE r.oid = 'learning_credentials.credential_invalidated'::regclass) AS invalidated)
+SELECT m.name, m.labels, m.value, f.type, f.help
+  FROM (VALUES ('learning_credentials_credentials', 'gauge', 'Credentials by status; available and invalidated as the last VACUUM or ANALYZE estimated.'),
+               ('learning_credentials_queue_age_seconds', 'gauge', 'How long the oldest queued credential has waited.'),
+               ('learning_credentials_errors', 'gauge', 'Credentials in error by configuration.'),
+               ('learning_credentials_configurations', 'gauge', 'Configurations by state.'),
+               ('learning_credentials_schedules_overdue', 'gauge', 'Configurations whose scheduled run is late by more than a minute.'),
+               ('learning_credentials_last_run_timestamp_seconds', 'gauge', 'When the last run of a configuration ended, by its outcome.'),
+               ('learning_credentials_runs', 'gauge', 'Runs that are kept, by status.'),
+               ('learning_credentials_run_documents', 'gauge', 'Documents of the runs that are kept, by outcome.'),
+               ('learning_credentials_executors', 'gauge', 'Backends that work on runs.'),
+               ('learning_credentials_worker_up', 'gauge', '1 when the worker is running and looks after this database.'),
+               ('learning_credentials_suspects', 'gauge', 'Credentials whose documents were being made when the server crashed.'),
+               ('learning_credentials_bytes', 'gauge', 'Size on disk by table, with indexes and TOAST.')) AS f (name, type, help)
+  JOIN (SELECT 'learning_credentials_credentials', jsonb_build_object('status', s.status), s.n
+          FROM live, LATERAL (VALUES ('generating', live.generating::double precision), ('error', live.error),
+                                     ('invalidated', live.invalidated),
+                                     ('available', greatest(live.credentials - live.invalidated - live.generating - live.error, 0)))
+               AS s (status, n)
+        UNION ALL
+        SELECT 'learning_credentials_queue_age_seconds', '{}',
+               coalesce(extract(epoch FROM clock_timestamp() - min(c.modified)), 0)
+          FROM learning_credentials.credential c WHERE c.status = 'generating'
+        UNION ALL
+        SELECT 'learning_credentials_errors',
+               jsonb_build_object('configuration_id', c.configuration_id::text, 'retried', (c.retry_at IS NOT NULL)::text), count(*)
+          FROM learning_credentials.credential c WHERE c.status = 'error'
+         GROUP BY c.configuration_id, c.retry_at IS NOT NULL
+        UNION ALL
+        SELECT 'learning_credentials_configurations', jsonb_build_object('state', s.state), count(c.id)
+          FROM (VALUES ('enabled'), ('disabled'), ('suspended')) AS s (state)
+          LEFT JOIN learning_credentials.credential_configuration c
+            ON s.state = CASE WHEN c.suspension_reason IS NOT NULL THEN 'suspended' WHEN c.enabled THEN 'enabled' ELSE 'disabled' END
+         GROUP BY s.state
+        UNION ALL
+        SELECT 'learning_credentials_schedules_overdue', '{}', count(*)
+          FROM learning_credentials.credential_configuration c
+         WHERE c.enabled AND c.suspension_reason IS NULL AND c.next_run_at < now() - interval '1 minute'
+        UNION ALL
+        SELECT 'learning_credentials_last_run_timestamp_seconds',
+               jsonb_build_object('configuration_id', r.configuration_id::text, 'status', r.status), extract(epoch FROM max(r.finished))
+          FROM learning_credentials.run r WHERE r.finished IS NOT NULL
+         GROUP BY r.configuration_id, r.status
+        UNION ALL
+        SELECT 'learning_credentials_runs', jsonb_build_object('status', s.status), count(r.id)
+          FROM (VALUES ('queued'), ('running'), ('finished'), ('failed'), ('cancelled')) AS s (status)
+          LEFT JOIN learning_credentials.run r ON r.status = s.status
+         GROUP BY s.status
+        UNION ALL
+        SELECT 'learning_credentials_run_documents', jsonb_build_object('outcome', s.outcome), coalesce(s.n, 0)
+          FROM (SELECT sum(r.issued), sum(r.failed) FROM learning_credentials.run r) AS t (issued, failed),
+               LATERAL (VALUES ('issued', t.issued), ('failed', t.failed)) AS s (outcome, n)
+        UNION ALL
+        SELECT 'learning_credentials_executors', '{}', count(*)
+          FROM learning_credentials.executor e JOIN pg_stat_activity a ON a.pid = e.pid AND a.datname = current_database()
+        UNION ALL
+        SELECT 'learning_credentials_worker_up', '{}', (learning_credentials.worker_state() = 'running')::integer
+        UNION ALL
+        SELECT 'learning_credentials_suspects', '{}', count(*) FROM learning_credentials.suspect s
+        UNION ALL
+        SELECT 'learning_credentials_bytes', jsonb_build_object('table', r.relname::text), pg_total_relation_size(r.oid)
+          FROM pg_class r
+         WHERE r.relnamespace = 'learning_credentials'::regnamespace AND r.relkind = 'r'
+           AND r.relname IN ('credential', 'document', 'credential_event', 'credential_asset', 'run')) AS m (name, labels, value)
+    ON m.name = f.name
+$$;
+COMMENT ON FUNCTION learning_credentials.collect_metrics() IS 'The rows of the view metrics.';
+
+CREATE VIEW learning_credentials.metrics AS
+SELECT m.name, m.labels, m.value, m.type, m.help FROM learning_credentials.collect_metrics() AS m;
+COMMENT ON VIEW learning_credentials.metrics IS
+'Numbers for a monitoring system, one a row, in the terms of Prometheus: see docs/health.md for an exporter''s configuration.';
+COMMENT ON COLUMN learning_credentials.metrics.name IS 'The metric''s name.';
+COMMENT ON COLUMN learning_credentials.metrics.labels IS 'Its labels, all of them strings.';
+COMMENT ON COLUMN learning_credentials.metrics.value IS 'The number; times are seconds since 1970, sizes are bytes.';
+COMMENT ON COLUMN learning_credentials.metrics.type IS 'gauge: all of them may fall as well as rise.';
+COMMENT ON COLUMN learning_credentials.metrics.help IS 'What it says.';
