@@ -134,7 +134,8 @@ REGRESS = \
 	schedule_texts \
 	schedule_times \
 	schedule_configurations \
-	template_warnings
+	template_warnings \
+	health_findings
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
 	issue_twice \

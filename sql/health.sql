@@ -22,7 +22,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
     configuration record;
-    problem text;
     worker text := learning_credentials.worker_state();
     cron boolean := false;
 BEGIN
@@ -94,20 +93,18 @@ BEGIN
         END IF;
         BEGIN
             PERFORM learning_credentials.check_callables(configuration.id);
+            RETURN QUERY SELECT 'warning', 'option', configuration.subject,
+                format('configuration %s: %s', configuration.id, p.sentence), 'Correct the options of the configuration or of its type.'
+              FROM (SELECT learning_credentials.validate_options(configuration.retrieval_func, configuration.options)
+                     UNION
+                    SELECT learning_credentials.validate_options(configuration.generation_func, configuration.options)) AS p (sentence)
+             ORDER BY p.sentence;
         EXCEPTION WHEN OTHERS THEN
             RETURN QUERY SELECT CASE WHEN configuration.enabled THEN 'error' ELSE 'warning' END, 'cannot_be_called',
                 configuration.subject, format('nothing can be issued under configuration %s: %s', configuration.id, SQLERRM),
                 format('It runs as "%s" and needs %s and %s.', configuration.run_as, configuration.retrieval_func,
                        configuration.generation_func);
         END;
-        FOR problem IN
-            SELECT p FROM learning_credentials.validate_options(configuration.retrieval_func, configuration.options) AS p
-            UNION
-            SELECT p FROM learning_credentials.validate_options(configuration.generation_func, configuration.options) AS p
-        LOOP
-            RETURN QUERY SELECT 'warning', 'option', configuration.subject,
-                format('configuration %s: %s', configuration.id, problem), 'Correct the options of the configuration or of its type.';
-        END LOOP;
     END LOOP;
     RETURN QUERY
         SELECT 'warning', 'template_replaced', c.learning_context_key || ': ' || c.credential_type_name,
@@ -148,7 +145,7 @@ BEGIN
     -- ---- what went wrong
     RETURN QUERY
         SELECT 'error', 'run_failed', c.learning_context_key || ': ' || t.name,
-               format('the last run of configuration %s, %s, failed: %s', c.id, r.id, r.error),
+               format('the last run of configuration %s, number %s, failed: %s', c.id, r.id, r.error),
                'Mend the cause; the next run begins anew.'
           FROM learning_credentials.credential_configuration c
           JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
@@ -160,8 +157,8 @@ BEGIN
          ORDER BY c.id;
     RETURN QUERY
         SELECT 'error', 'errors', c.learning_context_key || ': ' || t.name,
-               format('%s credentials of configuration %s are in error%s; the latest: %s', e.count, c.id,
-                      CASE WHEN e.given_up > 0 THEN format(', and %s of them are not tried again', e.given_up) ELSE '' END,
+               format('credentials of configuration %s in error: %s, of which %s are not tried again; the latest: %s', c.id,
+                      e.count, e.given_up,
                       split_part(e.latest, E'\n', 1)),
                'Mend the cause; retry_credential() tries one again, a run those that are due.'
           FROM (SELECT x.configuration_id, count(*), count(*) FILTER (WHERE x.retry_at IS NULL) AS given_up,
