@@ -99,6 +99,14 @@ BEGIN
                      UNION
                     SELECT learning_credentials.validate_options(configuration.generation_func, configuration.options)) AS p (sentence)
              ORDER BY p.sentence;
+            IF thorough THEN
+                RETURN QUERY SELECT 'warning', 'outdated', configuration.subject,
+                    format('credentials of configuration %s show another template, font, image or text than it has now: %s',
+                           configuration.id, count(*)),
+                    'Documents never change. outdated_credentials() lists them, reissue_outdated() replaces them.'
+                  FROM learning_credentials.outdated_credentials(configuration.id)
+                HAVING count(*) > 0;
+            END IF;
         EXCEPTION WHEN OTHERS THEN
             RETURN QUERY SELECT CASE WHEN configuration.enabled THEN 'error' ELSE 'warning' END, 'cannot_be_called',
                 configuration.subject, format('nothing can be issued under configuration %s: %s', configuration.id, SQLERRM),
@@ -106,26 +114,6 @@ BEGIN
                        configuration.generation_func);
         END;
     END LOOP;
-    RETURN QUERY
-        SELECT 'warning', 'template_replaced', c.learning_context_key || ': ' || c.credential_type_name,
-               format('"%s" was replaced at %s, and credentials of configuration %s show what was there before',
-                      a.slug, a.modified, c.configuration_id),
-               'Documents never change. reissue_outdated() lists and replaces them.'
-          FROM learning_credentials.credential_asset a
-          JOIN LATERAL (
-               SELECT i.configuration_id, i.learning_context_key, i.credential_type_name
-                 FROM learning_credentials.credential_configuration f
-                 JOIN learning_credentials.credential_type t ON t.id = f.credential_type_id
-                CROSS JOIN LATERAL (
-                      SELECT x.configuration_id, x.learning_context_key, x.credential_type_name
-                        FROM learning_credentials.credential x
-                       WHERE x.configuration_id = f.id AND x.status = 'available' AND x.issue_date < a.modified
-                       LIMIT 1) AS i
-                WHERE learning_credentials.merge_options(t.custom_options, f.custom_options) ->> 'template' = a.slug
-                   OR learning_credentials.merge_options(t.custom_options, f.custom_options) ->> 'template_multiline' = a.slug) AS c
-            ON true
-         WHERE a.modified > a.created
-         ORDER BY c.configuration_id, a.slug;
     RETURN QUERY
         SELECT 'warning', 'role_missing', g.role_name::text,
                format('level "%s" was given to role "%s", which does not exist', g.level, g.role_name),
@@ -200,7 +188,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.health(boolean) IS
-'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, template_replaced, role_missing, role_can_log_in, run_failed, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes about a second a million.';
+'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, run_failed, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
 
 -- ------------------------------------------------------------ metrics
 

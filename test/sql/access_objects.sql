@@ -13,6 +13,7 @@ INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.caller_user_id()'),
     ('FUNCTION learning_credentials.change_privileges(text[])'),
     ('FUNCTION learning_credentials.check_asset()'),
+    ('FUNCTION learning_credentials.check_callables(bigint)'),
     ('FUNCTION learning_credentials.check_configuration()'),
     ('FUNCTION learning_credentials.check_type()'),
     ('FUNCTION learning_credentials.credential_lifecycle()'),

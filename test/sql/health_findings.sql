@@ -105,6 +105,10 @@ CREATE OR REPLACE FUNCTION health.generate_text(credential learning_credentials.
 RETURNS bytea LANGUAGE sql AS $$ SELECT convert_to('for ' || credential.user_full_name, 'UTF8') $$;
 SELECT count(learning_credentials.generate_credential(7001, id)) FROM learning_credentials.lms_user WHERE id IN (7001, 7002);
 SELECT * FROM learning_credentials.health();
+UPDATE learning_credentials.credential_type SET custom_options = '{"ink": "blue"}' WHERE id = 7001;
+SELECT severity, finding, subject, message, hint FROM learning_credentials.health();
+SELECT * FROM learning_credentials.health(thorough => false);
+UPDATE learning_credentials.credential_type SET custom_options = '{}' WHERE id = 7001;
 INSERT INTO learning_credentials.suspect (credential_uuid, crashes)
 SELECT uuid, user_id - 7000 FROM learning_credentials.credential WHERE configuration_id = 7001;
 SELECT severity, finding, message FROM learning_credentials.health() ORDER BY message;
