@@ -9,8 +9,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 SELECT replace(replace(replace(replace(replace(
            regexp_replace(regexp_replace(value,
-               '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]', U&'\FFFD', 'g'),
-               '[\u202a-\u202e\u2066-\u2069]', '', 'g'),
+               E'[\\u0001-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ufffe\\uffff]', E'\uFFFD', 'g'),
+               E'[\\u202a-\\u202e\\u2066-\\u2069]', '', 'g'),
            '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
 $$;
 COMMENT ON FUNCTION learning_credentials.page_escape(text) IS
@@ -44,7 +44,7 @@ $page$;
 COMMENT ON FUNCTION learning_credentials.page_texts() IS
 'The words of the verify page as HTML: an object for each language, the same keys in each.';
 
--- The template becomes a function: a placeholder a look-up, a section a CASE. So a value is never read as a placeholder,
+-- The template becomes a function (in plpgsql, whose plans a session keeps): a placeholder a look-up, a section a CASE. So a value is never read as a placeholder,
 -- and a section without its end is an error of CREATE EXTENSION.
 DO $install$
 DECLARE
@@ -57,7 +57,6 @@ $script$;
     page text := $html$
 @include sql/page/page.html
 $html$;
-    statement CONSTANT text := 'CREATE FUNCTION learning_credentials.%s RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %L';
 BEGIN
     page := replace(ltrim(page, E'\n'), '''', '''''');
     page := regexp_replace(page, '\{\{#(\w+)\}\}', ''', CASE WHEN content ? ''\1'' THEN array_to_string(ARRAY[''', 'g');
@@ -65,11 +64,15 @@ BEGIN
     page := replace(page, '{{style}}', replace(style, '''', ''''''));
     page := replace(page, '{{script}}', replace(script, '''', ''''''));
     page := regexp_replace(page, '\{\{(\w+)\}\}', ''', content->>''\1'', ''', 'g');
-    EXECUTE format(statement, 'page_html(content jsonb)', 'SELECT array_to_string(ARRAY[''' || page || '''], '''')');
-    EXECUTE format(statement, 'page_policy()', format('SELECT %L', format(
-        'default-src ''none''; style-src ''sha256-%s''; script-src ''sha256-%s''; img-src data:; base-uri ''none''; form-action ''none''; frame-ancestors ''none''',
-        encode(sha256(convert_to(style, 'UTF8')), 'base64'),
-        encode(sha256(convert_to(script, 'UTF8')), 'base64'))));
+    EXECUTE format('CREATE FUNCTION learning_credentials.page_html(content jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS %L',
+        'BEGIN RETURN array_to_string(ARRAY[''' || page || '''], ''''); END');
+    EXECUTE format('CREATE FUNCTION learning_credentials.page_policy() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %L',
+        format('SELECT %L', format(
+            'default-src ''none''; style-src ''sha256-%s''; script-src ''sha256-%s''; img-src data:; base-uri ''none''; form-action ''none''; frame-ancestors ''none''',
+            encode(sha256(convert_to(style, 'UTF8')), 'base64'),
+            encode(sha256(convert_to(script, 'UTF8')), 'base64'))));
 END
 $install$;
 COMMENT ON FUNCTION learning_credentials.page_html(jsonb) IS
@@ -78,7 +81,7 @@ COMMENT ON FUNCTION learning_credentials.page_policy() IS
 'The Content-Security-Policy of the verify page.';
 
 CREATE FUNCTION learning_credentials.page_language() RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -98,7 +101,7 @@ BEGIN
         WITH wanted (language, quality, position) AS (
             SELECT lower(part[1]), coalesce(part[2]::numeric, 1), r.position
               FROM regexp_split_to_table(accepted, ',') WITH ORDINALITY AS r (range, position),
-                   regexp_match(r.range, '^\s*([a-z]{2,8}|\*)(?:-[a-z0-9]{1,8})*\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?$', 'i') AS part
+                   regexp_match(r.range, E'^\\s*([a-z]{2,8}|\\*)(?:-[a-z0-9]{1,8})*\\s*(?:;\\s*q=(0(?:\\.\\d{0,3})?|1(?:\\.0{0,3})?)\\s*)?$', 'i') AS part
              WHERE part IS NOT NULL),
         offered (language, rank) AS (
             VALUES ('en', 1), ('de', 2), ('es', 3), ('fr', 4), ('ar', 5))
@@ -115,7 +118,7 @@ COMMENT ON FUNCTION learning_credentials.page_language() IS
 'The language of the verify page: what the request''s header Accept-Language wants most of those there are, en if none.';
 
 CREATE FUNCTION learning_credentials.page_zone(zone text) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -129,26 +132,34 @@ COMMENT ON FUNCTION learning_credentials.page_zone(text) IS
 'A time zone, UTC where it is NULL or the server does not know it.';
 
 CREATE FUNCTION learning_credentials.page_date(moment timestamptz, zone text, texts jsonb) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT CASE WHEN isfinite(moment) AND extract(year FROM here) BETWEEN 1 AND 9999
-            THEN format('<time datetime="%s">%s</time>',
-                        to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-                        format(texts->>'date',
-                               CASE WHEN extract(day FROM here) = 1 THEN coalesce(texts->>'first_day', '1')
-                                    ELSE to_char(here, 'FMDD') END,
-                               texts->'months'->>(extract(month FROM here)::integer - 1),
-                               to_char(here, 'FMYYYY')))
-            ELSE learning_credentials.page_escape(here::text) END
-  FROM (SELECT moment AT TIME ZONE zone) AS local (here)
+DECLARE
+    here CONSTANT timestamp := moment AT TIME ZONE zone;
+BEGIN
+    IF NOT isfinite(here) OR extract(year FROM here) NOT BETWEEN 1 AND 9999 THEN
+        RETURN learning_credentials.page_escape(here::text);
+    END IF;
+    RETURN format('<time datetime="%s">%s</time>',
+                  to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                  format(texts->>'date',
+                         CASE extract(day FROM here) WHEN 1 THEN coalesce(texts->>'first_day', '1')
+                              ELSE to_char(here, 'FMDD') END,
+                         texts->'months'->>(extract(month FROM here)::integer - 1),
+                         to_char(here, 'FMYYYY')));
+END
 $$;
 COMMENT ON FUNCTION learning_credentials.page_date(timestamptz, text, jsonb) IS
 'The date of a moment in a time zone, as the verify page writes it: the month in letters.';
 
-CREATE FUNCTION learning_credentials.page_time(format text, moment timestamptz, zone text, texts jsonb) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION learning_credentials.page_time(form text, moment timestamptz, zone text, texts jsonb) RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT format(format, learning_credentials.page_date(moment, zone, texts), to_char(moment AT TIME ZONE zone, 'HH24:MI'))
+BEGIN
+    RETURN format(form, learning_credentials.page_date(moment, zone, texts), to_char(moment AT TIME ZONE zone, 'HH24:MI'));
+END
 $$;
 COMMENT ON FUNCTION learning_credentials.page_time(text, timestamptz, text, jsonb) IS
 'Date and time of a moment in a time zone, in a text that has %s for each.';
@@ -159,7 +170,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     texts CONSTANT jsonb := learning_credentials.page_texts() -> learning_credentials.page_language();
-    digits CONSTANT text := lower(regexp_replace(left(verify_page.verify_uuid, 200), '[-\s]', '', 'g'));
+    digits CONSTANT text := lower(regexp_replace(left(verify_page.verify_uuid, 200), '[-[:space:]]', '', 'g'));
     code CONSTANT uuid := CASE WHEN digits ~ '^[0-9a-f]{32}$' THEN digits::uuid END;
     -- What is malformed is looked up as a code that nobody has: so the library is loaded at once, and the settings
     -- below are what they were set to by those who may.
@@ -206,7 +217,7 @@ BEGIN
         'state', state,
         state, '',
         'title', texts->>(state || '_title'),
-        'organization', learning_credentials.page_escape(nullif(current_setting('learning_credentials.organization'), '')),
+        'organization', learning_credentials.page_escape(nullif(btrim(current_setting('learning_credentials.organization')), '')),
         'code', code,
         'credential', CASE WHEN state NOT IN ('malformed', 'unknown') THEN '' END,
         'holder', learning_credentials.page_escape(shown.user_full_name),
