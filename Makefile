@@ -129,6 +129,7 @@ REGRESS = \
 	pdf_options \
 	validation \
 	metadata \
+	verify_pages \
 	retrieval_cases \
 	retrieval_rows \
 	schedule_texts \
