@@ -181,6 +181,27 @@ TABLE pg_temp.given;
 SELECT learning_credentials.grant_access('lc_a', 'staff');
 TABLE pg_temp.given;
 
+-- ------------------------------------------------------------ whose claims count: of roles that cannot log in when they call
+GRANT lc_learner TO lc_can_login;
+CREATE ROLE lc_nologin;
+GRANT lc_learner TO lc_nologin;
+SET LOCAL "request.jwt.claims" = '{"user_id": 987654321}';
+SET LOCAL ROLE lc_learner;
+SELECT learning_credentials_api.credentials() AS learner;
+SET LOCAL ROLE lc_nologin;
+SELECT learning_credentials_api.credentials() AS member;
+SET LOCAL ROLE lc_can_login;
+SELECT learning_credentials_api.credentials() AS member_with_login;
+SET LOCAL ROLE lc_a;
+SELECT learning_credentials_api.credentials() AS staff;
+RESET ROLE;
+ALTER ROLE lc_a LOGIN;
+SET LOCAL ROLE lc_a;
+SELECT learning_credentials_api.credentials() AS staff_with_login, learning_credentials_api.credentials('somebody') AS of_somebody;
+RESET ROLE;
+ALTER ROLE lc_a NOLOGIN;
+SET LOCAL "request.jwt.claims" = '';
+
 -- ------------------------------------------------------------ applied again
 -- whoever gets LOGIN keeps what was granted (the functions that read claims refuse it), and gets nothing new
 REVOKE SELECT ON learning_credentials_api.metadata FROM lc_learner, lc_a, lc_issuer, lc_verifier;
