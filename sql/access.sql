@@ -212,19 +212,28 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    routine regprocedure;
+    brought text;
     given record;
 BEGIN
     PERFORM learning_credentials.settle_access();
-    -- What an update brought is PUBLIC's until that is taken; nobody was granted anything on it yet.
-    FOR routine IN
-        SELECT p.oid
-          FROM pg_proc p
-          JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    -- What an update brought may be PUBLIC's: functions are, and what default privileges say. Whatever was
+    -- there before comes with nothing for PUBLIC, and what was granted since is left alone.
+    FOR brought IN
+        SELECT CASE o.kind WHEN 'f' THEN 'ROUTINE ' || o.oid::regprocedure
+                           WHEN 's' THEN 'SEQUENCE ' || o.oid::regclass
+                           ELSE 'TABLE ' || o.oid::regclass END
+          FROM (SELECT p.tableoid, p.oid, p.proowner, p.proacl, 'f'::"char" FROM pg_proc p
+                UNION ALL
+                SELECT c.tableoid, c.oid, c.relowner, c.relacl, CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
+                  FROM pg_class c) AS o (class, oid, owner, acl, kind)
+          JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'
           JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-         WHERE e.extname = 'learning_credentials' AND p.proacl IS NULL
+          LEFT JOIN pg_init_privs i ON i.classoid = o.class AND i.objoid = o.oid AND i.objsubid = 0
+         WHERE e.extname = 'learning_credentials'
+           AND EXISTS (SELECT FROM aclexplode(coalesce(i.initprivs, o.acl, acldefault(o.kind, o.owner))) AS a
+                        WHERE a.grantee = 0)
     LOOP
-        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', routine);
+        EXECUTE format('REVOKE ALL ON %s FROM PUBLIC', brought);
     END LOOP;
     FOR given IN
         SELECT g.role_name, g.level, r.oid, r.rolcanlogin

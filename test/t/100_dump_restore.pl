@@ -352,6 +352,16 @@ is( $new->safe_psql('custom', "SELECT count(*) FROM pg_catalog.aclexplode((SELEC
 
 # ============================================================ pg_upgrade
 
+# What levels there are, and by their numbers the roles that have them.
+my $levels = <<'SQL';
+SELECT level, privilege, object FROM learning_credentials.access_level
+UNION ALL
+SELECT g.level, 'is had by', r.rolname FROM learning_credentials.access_grant g JOIN pg_roles r ON r.oid = g.role_oid
+ ORDER BY 1, 2, 3
+SQL
+my $levels_before = $old->safe_psql('campus', $levels);
+like($levels_before, qr/^learner\|is had by\|web_learner$/m, 'a role has a level');
+
 # To itself: what it moves, and what it refuses, is the same as between two versions.
 $old->stop;
 my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
@@ -366,6 +376,7 @@ my @no_sync = grep { `pg_upgrade --help` =~ /$_/ } '--no-sync';      # from Post
 }
 $upgraded->start;
 equal($upgraded, 'campus', 'pg_upgrade');
+is($upgraded->safe_psql('campus', $levels), $levels_before, 'pg_upgrade: levels are what they were, and whose');
 goes_on($upgraded, 'campus', 'pg_upgrade');
 $upgraded->stop;
 $new->stop;

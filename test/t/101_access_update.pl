@@ -190,6 +190,11 @@ DROP OWNED BY leaver;
 DROP ROLE leaver;
 CREATE ROLE leaver LOGIN;
 ALTER ROLE climber LOGIN;
+-- what was there is PUBLIC's by hand, what comes is PUBLIC's by default
+GRANT EXECUTE ON FUNCTION learning_credentials_api.verify_page(text) TO PUBLIC;
+CREATE ROLE reader;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;
 SQL
 
 # ============================================================ the update
@@ -199,6 +204,13 @@ is($status, 0, 'the update succeeds');
 is(join("\n", $error =~ /^(WARNING: .*)/mg), 'WARNING:  01000: level "staff" is not given to role "climber", which can log in',
 	'it names who cannot have a level');
 is(sql("SELECT extversion FROM pg_extension WHERE extname = 'learning_credentials'"), $newer, 'it is the newer version');
+is(sql("SELECT has_function_privilege('reader', 'learning_credentials_api.verify_page(text)', 'EXECUTE')"), 't', 'what PUBLIC was granted by hand is left alone');
+sql(<<'SQL');
+REVOKE EXECUTE ON FUNCTION learning_credentials_api.verify_page(text) FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE USAGE ON SEQUENCES FROM PUBLIC;
+DROP ROLE reader;
+SQL
 right($old, 'campus', 'updated', 'lacks|climber|function learning_credentials_api.own_notes()|EXECUTE');
 is(sql("SELECT count(*) FROM learning_credentials.access_grant WHERE role_name = 'leaver'"), 0, 'the one who left is forgotten');
 is(sql("SELECT level FROM learning_credentials.access_grant WHERE role_name = 'course_team'"), 'issuer', 'the one who was renamed is not');
