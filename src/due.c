@@ -84,14 +84,19 @@ set_next_run(int64 id, const TimestampTz *next)
 	lc_spi_execute(&update, values, next ? NULL : " n", SPI_OK_UPDATE);
 }
 
-/* Queues a run, unless one is queued already, and moves next_run_at on. In a subtransaction. */
+/*
+ * Queues a run, unless one is queued already that retrieves, and moves next_run_at on. In a
+ * subtransaction.
+ */
 static void
 queue_run(void *argument)
 {
 	static LcStatement insert = {
 		.sql = "INSERT INTO learning_credentials.run (configuration_id, trigger)"
 			   " VALUES ($1, 'schedule')"
-			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING",
+			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO UPDATE"
+			   "   SET trigger = excluded.trigger, requested_by = excluded.requested_by"
+			   " WHERE run.trigger = 'retry'",
 		.types = { INT8OID },
 	};
 	Due *due = argument;

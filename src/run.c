@@ -51,6 +51,12 @@ lc_run_request(int64 configuration_id, const char *trigger)
 			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING RETURNING id",
 		.types = { INT8OID, NAMEOID, TEXTOID },
 	};
+	/* Retries alone are not what is asked for, and a run that retrieves does them, too. */
+	static LcStatement widen = {
+		.sql = "UPDATE learning_credentials.run SET requested_by = $2, trigger = $3"
+			   " WHERE configuration_id = $1 AND status = 'queued' AND trigger = 'retry' RETURNING id",
+		.types = { INT8OID, NAMEOID, TEXTOID },
+	};
 	static LcStatement select = {
 		.sql = "SELECT id FROM learning_credentials.run"
 			   " WHERE configuration_id = $1 AND status = 'queued' FOR KEY SHARE",
@@ -62,6 +68,7 @@ lc_run_request(int64 configuration_id, const char *trigger)
 	lc_configuration_require_active(lc_configuration_load(configuration_id));
 	/* The queued run that stands in the way may be started before it is read. */
 	while (lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING) == 0 &&
+		   lc_spi_execute(&widen, values, NULL, SPI_OK_UPDATE_RETURNING) == 0 &&
 		   lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
 		CHECK_FOR_INTERRUPTS();
 	return DatumGetInt64(lc_spi_value(0, 1, &isnull));

@@ -118,6 +118,16 @@ SELECT next_run AS enabled_again FROM pg_temp.next WHERE course = 'once';
 SELECT pg_temp.change('hidden', 'suspension_reason = NULL');
 SELECT learning_credentials.queue_due_runs();
 
+-- retries that are queued alone become the run that is due or asked for: it retrieves, and retries as well
+SELECT pg_temp.configure('due', 'enabled, schedule', $$true, 'every 3 days'$$);
+SELECT pg_temp.configure('wanted', 'enabled, schedule', $$true, 'every 3 days'$$);
+INSERT INTO learning_credentials.run (configuration_id, trigger)
+SELECT id, 'retry' FROM learning_credentials.credential_configuration WHERE learning_context_key ~ 'schedule\+(due|wanted)';
+SELECT pg_temp.change('due', 'next_run_at = now()');
+SELECT learning_credentials.queue_due_runs();
+SELECT count(learning_credentials.request_run(id)) FROM learning_credentials.credential_configuration WHERE learning_context_key LIKE '%+wanted+%';
+SELECT * FROM pg_temp.runs WHERE course IN ('due', 'wanted') ORDER BY course COLLATE "C";
+
 -- ------------------------------------------------------------ a zone that is gone keeps nobody else from running
 SET LOCAL check_function_bodies = off;     -- as in a restore
 SELECT pg_temp.change('later', $$time_zone = 'Mars/Olympus', next_run_at = now() - interval '1 minute'$$);
