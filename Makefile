@@ -19,6 +19,7 @@ OBJS = \
 	src/due.o \
 	src/eligibility.o \
 	src/enqueue.o \
+	src/exception.o \
 	src/executor.o \
 	src/guard.o \
 	src/hold.o \
@@ -30,6 +31,7 @@ OBJS = \
 	src/lookup.o \
 	src/options.o \
 	src/place.o \
+	src/plan.o \
 	src/replace.o \
 	src/request.o \
 	src/requirement.o \
@@ -38,8 +40,10 @@ OBJS = \
 	src/schedule.o \
 	src/schedule_text.o \
 	src/scheduler.o \
+	src/shortfall.o \
 	src/slot.o \
 	src/spi.o \
+	src/standing.o \
 	src/step.o \
 	src/uuid.o \
 	src/validate.o \
@@ -89,9 +93,11 @@ SQL_PARTS = \
 	sql/schedule.sql \
 	sql/retrieval.sql \
 	sql/credential.sql \
+	sql/exception.sql \
 	sql/run.sql \
 	sql/document.sql \
 	sql/issue.sql \
+	sql/plan.sql \
 	sql/dates.sql \
 	sql/correction.sql \
 	sql/worker.sql \

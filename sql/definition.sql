@@ -53,6 +53,8 @@ CREATE TABLE learning_credentials.credential_configuration (
             AND least(extract(year FROM expires_after), extract(month FROM expires_after),
                       extract(day FROM expires_after), extract(hour FROM expires_after),
                       extract(minute FROM expires_after), extract(second FROM expires_after)) >= 0),
+    issue_from timestamptz,
+    withdraw boolean NOT NULL DEFAULT false,
     last_run_at timestamptz,
     next_run_at timestamptz,
     suspension_reason text,
@@ -90,6 +92,10 @@ COMMENT ON COLUMN learning_credentials.credential_configuration.expires_at IS
 'When the credentials issued under it stop being valid, and from when on none is issued; NULL: see expires_after.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.expires_after IS
 'How long after its issue date a credential stops being valid, counted by the calendar and the clock of time_zone; NULL: see expires_at. Both NULL: never.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.issue_from IS
+'Runs issue only to whoever is eligible since later than this, and not where eligible_since is not known; NULL: no bound. Retries, grants and generate_credential() do not ask.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.withdraw IS
+'Whether a run invalidates what runs have issued to users who are not eligible any more; see docs/planning.md.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.last_run_at IS 'When the last run began.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.next_run_at IS
 'When the next scheduled run is due; NULL: none is. Follows from now whenever schedule, time_zone, starts_at, ends_at, enabled or one_off changes, and moves on when the run is queued. Setting it to another time puts off or brings forward one run.';

@@ -11,10 +11,16 @@ CREATE TABLE learning_credentials.run (
     eligible bigint NOT NULL DEFAULT 0,
     existing bigint NOT NULL DEFAULT 0,
     queued bigint NOT NULL DEFAULT 0,
+    granted bigint NOT NULL DEFAULT 0,
+    held bigint NOT NULL DEFAULT 0,
+    too_early bigint NOT NULL DEFAULT 0,
+    too_late bigint NOT NULL DEFAULT 0,
+    withdrawn bigint NOT NULL DEFAULT 0,
     issued bigint NOT NULL DEFAULT 0,
     failed bigint NOT NULL DEFAULT 0,
     crashes integer NOT NULL DEFAULT 0,
     error text,
+    warning text,
     created timestamptz NOT NULL DEFAULT now(),
     started timestamptz,
     retrieved timestamptz,
@@ -33,12 +39,18 @@ COMMENT ON COLUMN learning_credentials.run.status IS
 'queued; running (also after a crash, until somebody goes on with it); finished; failed (see error); cancelled.';
 COMMENT ON COLUMN learning_credentials.run.seen IS 'Users that retrieval listed.';
 COMMENT ON COLUMN learning_credentials.run.eligible IS 'Those of them that are eligible.';
-COMMENT ON COLUMN learning_credentials.run.existing IS 'Those of the eligible that were not new: they have a credential, or had one that was invalidated.';
-COMMENT ON COLUMN learning_credentials.run.queued IS 'Those of the eligible for whom a credential was begun or retried.';
+COMMENT ON COLUMN learning_credentials.run.existing IS 'Those of the eligible that were not new: they have a credential, or had one that was invalidated. With queued, but for the granted, and held, too_early and too_late these are all.';
+COMMENT ON COLUMN learning_credentials.run.queued IS 'Users for whom a credential was begun or retried: of the eligible, and of the granted.';
+COMMENT ON COLUMN learning_credentials.run.granted IS 'Those of the queued who are not eligible but have a grant; see table exception.';
+COMMENT ON COLUMN learning_credentials.run.held IS 'Those of the eligible whom a hold keeps from being issued to; see table exception.';
+COMMENT ON COLUMN learning_credentials.run.too_early IS 'Those of the eligible who are so since before issue_from, or before available_from.';
+COMMENT ON COLUMN learning_credentials.run.too_late IS 'Those of the eligible who came after the configuration''s expires_at.';
+COMMENT ON COLUMN learning_credentials.run.withdrawn IS 'Credentials that it invalidated because eligibility was lost.';
 COMMENT ON COLUMN learning_credentials.run.issued IS 'Credentials made available. While it is running, run_progress knows more.';
 COMMENT ON COLUMN learning_credentials.run.failed IS 'Attempts that ended in error. While it is running, run_progress knows more.';
 COMMENT ON COLUMN learning_credentials.run.crashes IS 'How often the server crashed while retrieval was under way.';
 COMMENT ON COLUMN learning_credentials.run.error IS 'Why the run failed.';
+COMMENT ON COLUMN learning_credentials.run.warning IS 'What somebody should look at although the run went on.';
 COMMENT ON COLUMN learning_credentials.run.created IS 'When it was asked for.';
 COMMENT ON COLUMN learning_credentials.run.started IS 'When retrieval began.';
 COMMENT ON COLUMN learning_credentials.run.retrieved IS 'When its credentials were queued; NULL in a running one: that is still to be done, or to be done again.';

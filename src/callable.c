@@ -311,6 +311,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *receiver)
 	bool nulls[LC_ELIGIBILITY_DETAILS];
 	Datum *is_eligible = &values[LC_ELIGIBILITY_IS_ELIGIBLE - 1];
 	Datum *details = &values[LC_ELIGIBILITY_DETAILS - 1];
+	TimestampTz since;
 	int64 user_id;
 
 	slot_getallattrs(slot);
@@ -333,7 +334,10 @@ receive_row(TupleTableSlot *slot, DestReceiver *receiver)
 	else
 		*details = take_details(retrieval, *details, user_id);
 	nulls[LC_ELIGIBILITY_IS_ELIGIBLE - 1] = nulls[LC_ELIGIBILITY_DETAILS - 1] = false;
-	if (sieve == NULL || sieve->taken || lc_sieve_passes(sieve, user_id, DatumGetBool(*is_eligible)))
+	since = nulls[LC_ELIGIBILITY_SINCE - 1] ? DT_NOBEGIN
+											: DatumGetTimestampTz(values[LC_ELIGIBILITY_SINCE - 1]);
+	if (sieve == NULL || sieve->taken ||
+		lc_sieve_passes(sieve, user_id, DatumGetBool(*is_eligible), since))
 		tuplestore_putvalues(retrieval->rows, retrieval->desc, values, nulls);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(retrieval->row_context);

@@ -318,3 +318,21 @@ lc_context_visible(const char *source, const char *key, int64 user_id)
 	read_source(source, psprintf("SELECT %s", ways.data), 2, types, values);
 	return DatumGetBool(lc_spi_value(0, 1, &isnull));
 }
+
+char **
+lc_path_steps(const char *source, const char *key, int *count)
+{
+	char *sql = psprintf("SELECT course_key::text FROM %s.lms_path_step"
+						 " WHERE path_key = $1 GROUP BY course_key ORDER BY min(position)",
+						 quote_identifier(source));
+	Oid types[] = { TEXTOID };
+	Datum values[] = { CStringGetTextDatum(key) };
+	char **steps;
+	int i;
+
+	*count = (int) read_source(source, sql, 1, types, values);
+	steps = palloc(sizeof(char *) * Max(*count, 1));
+	for (i = 0; i < *count; i++)
+		steps[i] = lc_spi_text(i, 1);
+	return steps;
+}

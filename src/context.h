@@ -46,4 +46,10 @@ extern bool lc_user_is_called(const char *source, int64 user_id, const char *use
  */
 extern bool lc_context_visible(const char *source, const char *key, int64 user_id);
 
+/*
+ * The course keys of a Learning Path in its order, palloc'd. Reads SOURCE.lms_path_step with the current
+ * user's rights, inside a SPI connection.
+ */
+extern char **lc_path_steps(const char *source, const char *key, int *count);
+
 #endif /* LC_CONTEXT_H */

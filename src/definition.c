@@ -364,6 +364,23 @@ lc_check_configuration(PG_FUNCTION_ARGS)
 	return PointerGetDatum(row.new_row);
 }
 
+/* Reads the schema of the facts from the options. */
+static void
+find_source(LcConfiguration *configuration)
+{
+	JsonbValue source;
+
+	configuration->source = pstrdup(DEFAULT_SOURCE);
+	if (getKeyJsonValueFromContainer(&configuration->options->root, "source", strlen("source"),
+									 &source) == NULL)
+		return;
+	if (source.type != jbvString)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("source: expected the name of a schema")));
+	configuration->source = pnstrdup(source.val.string.val, source.val.string.len);
+}
+
 LcConfiguration *
 lc_configuration_load(int64 id)
 {
@@ -371,7 +388,8 @@ lc_configuration_load(int64 id)
 		.sql =
 			"SELECT c.learning_context_key, c.run_as, t.name, t.retrieval_func, t.generation_func,"
 			"       t.media_type, learning_credentials.merge_options(t.custom_options, c.custom_options),"
-			"       c.suspension_reason, c.time_zone, c.available_from, c.expires_at, c.expires_after"
+			"       c.suspension_reason, c.time_zone, c.available_from, c.expires_at, c.expires_after,"
+			"       c.issue_from, c.withdraw"
 			"  FROM learning_credentials.credential_configuration c"
 			"  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id"
 			" WHERE c.id = $1",
@@ -380,7 +398,6 @@ lc_configuration_load(int64 id)
 	MemoryContext caller = CurrentMemoryContext;
 	Datum values[] = { Int64GetDatum(id) };
 	LcConfiguration *configuration;
-	JsonbValue source;
 	Datum value;
 	bool isnull;
 	MemoryContext old;
@@ -409,19 +426,33 @@ lc_configuration_load(int64 id)
 	value = lc_spi_value(0, 12, &isnull);
 	if (!isnull)
 		configuration->expires_after = DatumGetIntervalP(datumCopy(value, false, sizeof(Interval)));
-	configuration->source = pstrdup(DEFAULT_SOURCE);
-	if (getKeyJsonValueFromContainer(&configuration->options->root, "source", strlen("source"),
-									 &source) != NULL)
-	{
-		if (source.type != jbvString)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("source: expected the name of a schema")));
-		configuration->source = pnstrdup(source.val.string.val, source.val.string.len);
-	}
+	value = lc_spi_value(0, 13, &isnull);
+	configuration->has_issue_from = !isnull;
+	configuration->issue_from = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	configuration->withdraw = DatumGetBool(lc_spi_value(0, 14, &isnull));
+	find_source(configuration);
 	MemoryContextSwitchTo(old);
 	lc_spi_finish();
 	return configuration;
+}
+
+void
+lc_configuration_lay_over(LcConfiguration *configuration, Jsonb *options, Oid asks)
+{
+	if (!JB_ROOT_IS_OBJECT(options))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be an object")));
+	if (JB_ROOT_COUNT(options) == 0)
+		return;
+	if (!lc_can_set_role(asks, lc_configuration_role(configuration)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to plan with other options as role \"%s\"",
+						configuration->run_as),
+				 errdetail("Configuration " INT64_FORMAT
+						   " runs as this role, and \"%s\" cannot SET ROLE to it.",
+						   configuration->id, GetUserNameFromId(asks, false))));
+	configuration->options = lc_options_merge(configuration->options, options);
+	find_source(configuration);
 }
 
 LcConfiguration *

@@ -25,6 +25,9 @@ typedef struct LcConfiguration
 	TimestampTz available_from; /* DT_NOBEGIN: no bound */
 	TimestampTz expires_at;		/* DT_NOEND: it does not say */
 	Interval *expires_after;	/* NULL: it does not say */
+	bool has_issue_from;
+	TimestampTz issue_from; /* runs issue to whoever is eligible since later; has_issue_from */
+	bool withdraw;			/* runs invalidate what they issued to whoever is eligible no longer */
 } LcConfiguration;
 
 /*
@@ -32,6 +35,13 @@ typedef struct LcConfiguration
  * the current user's rights, which are the owner's wherever it is called.
  */
 extern LcConfiguration *lc_configuration_load(int64 id);
+
+/*
+ * Lays options over those of a configuration that was loaded, for whoever "asks": error 42501 for one who
+ * cannot SET ROLE to the configuration's role, and so could not write its options either; 22023 for what is
+ * no object.
+ */
+extern void lc_configuration_lay_over(LcConfiguration *configuration, Jsonb *options, Oid asks);
 
 /* Error 55000, with the reason, for one that is suspended. Returns it. */
 extern LcConfiguration *lc_configuration_require_active(LcConfiguration *configuration);

@@ -19,6 +19,7 @@
 #include "utils/tuplestore.h"
 
 #include "callable.h"
+#include "exception.h"
 #include "hold.h"
 #include "identity.h"
 #include "issue.h"
@@ -134,6 +135,7 @@ typedef struct EvidenceRequest
 {
 	const LcConfiguration *configuration;
 	int64 user_id;
+	bool is_eligible;
 	Datum details; /* 0: the user is not listed */
 	MemoryContext context;
 } EvidenceRequest;
@@ -154,6 +156,7 @@ request_evidence(void *argument)
 		Datum details = slot_getattr(slot, LC_ELIGIBILITY_DETAILS, &isnull);
 
 		request->details = datumCopy(details, false, -1);
+		request->is_eligible = DatumGetBool(slot_getattr(slot, LC_ELIGIBILITY_IS_ELIGIBLE, &isnull));
 		MemoryContextSwitchTo(old);
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -167,8 +170,11 @@ request_evidence(void *argument)
 Datum
 lc_evidence_for(const LcConfiguration *configuration, int64 user_id, Datum otherwise)
 {
-	EvidenceRequest request = { configuration, user_id, 0, CurrentMemoryContext };
+	EvidenceRequest request = { .configuration = configuration,
+								.user_id = user_id,
+								.context = CurrentMemoryContext };
 	ErrorData *error;
+	char *grant;
 
 	(void) lc_callable_for(configuration, LC_RETRIEVAL); /* whose rights is no matter of data */
 	error = lc_attempt(request_evidence, &request);
@@ -177,7 +183,10 @@ lc_evidence_for(const LcConfiguration *configuration, int64 user_id, Datum other
 				(errcode(error->sqlerrcode),
 				 errmsg("evidence could not be retrieved: %s", error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0));
-	return error == NULL && request.details != 0 ? request.details : otherwise;
+	if (error == NULL && request.details != 0)
+		otherwise = request.details;
+	grant = request.is_eligible ? NULL : lc_grant_reason(configuration->id, user_id);
+	return grant != NULL ? lc_granted_evidence(otherwise, grant) : otherwise;
 }
 
 /*

@@ -43,7 +43,8 @@ extern bool lc_lock_unissued(LcFound *found);
 
 /*
  * What the retrieval function says of a user, whether eligible or not; "otherwise" when it does not
- * list the user or fails, which is no reason not to issue on request.
+ * list the user or fails, which is no reason not to issue on request. With the grant of a user who is not
+ * eligible.
  */
 extern Datum lc_evidence_for(const LcConfiguration *configuration, int64 user_id, Datum otherwise);
 

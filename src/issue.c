@@ -34,6 +34,7 @@
 #include "caller.h"
 #include "context.h"
 #include "design.h"
+#include "exception.h"
 #include "identity.h"
 #include "issue.h"
 #include "lifecycle.h"
@@ -496,6 +497,36 @@ take(Batch *batch, const pg_uuid_t *uuids, int count)
 	hold_superseded(batch);
 }
 
+/*
+ * Ends in error whatever is held, by the exceptions that are there now that the batch is locked. Returns how
+ * many, and counts them.
+ */
+static int
+put_held_aside(Batch *batch, LcIssued *result)
+{
+	Datum *uuids = palloc(sizeof(Datum) * Max(batch->count, 1));
+	int64 *user_ids = palloc(sizeof(int64) * Max(batch->count, 1));
+	bool *held = palloc0(sizeof(bool) * Max(batch->count, 1));
+	int count = 0;
+	int i;
+
+	if (batch->count == 0)
+		return 0;
+	for (i = 0; i < batch->count; i++)
+	{
+		uuids[i] = UUIDPGetDatum(batch->items[i].uuid);
+		user_ids[i] = batch->items[i].user_id;
+	}
+	result->failed =
+		lc_end_held(batch->configuration->id, uuids, user_ids, batch->count, held, &result->error);
+	result->last = *batch->items[batch->count - 1].uuid;
+	for (i = 0; i < batch->count; i++)
+		if (!held[i])
+			batch->items[count++] = batch->items[i];
+	batch->count = count;
+	return result->failed;
+}
+
 int
 lc_claim(int64 run_id, const pg_uuid_t *after, Datum taken, int limit, pg_uuid_t *uuids)
 {
@@ -560,6 +591,7 @@ lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Batch batch = { .configuration = configuration };
+	int held;
 	int i;
 
 	memset(result, 0, sizeof(LcIssued));
@@ -568,6 +600,7 @@ lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count
 	MemoryContextSwitchTo(batch.context);
 
 	take(&batch, uuids, count);
+	held = put_held_aside(&batch, result);
 	if (batch.count > 0)
 	{
 		ErrorData *error = NULL;
@@ -599,9 +632,9 @@ lc_issue(const LcConfiguration *configuration, const pg_uuid_t *uuids, int count
 	MemoryContextSwitchTo(caller);
 	if (result->error != NULL)
 		result->error = pstrdup(result->error);
-	i = batch.count;
+	held += batch.count;
 	MemoryContextDelete(batch.context);
-	return i > 0;
+	return held > 0;
 }
 
 uint64
@@ -609,24 +642,26 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 		 int64 run_id, const LcReplacing *replacing, pg_uuid_t *uuid)
 {
 	static LcStatement insert = {
-		.sql = "WITH new AS ("
-			   "    INSERT INTO learning_credentials.credential"
-			   "           (configuration_id, credential_type_name, learning_context_key, user_id,"
-			   "            evidence, run_id, supersedes, issue_date, expires_at)"
-			   "    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7, $10, $11"
-			   "      FROM unnest($4, $5) WITH ORDINALITY AS u (user_id, evidence, number)"
-			   "     WHERE $6 IS NULL"
-			   "        OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
-			   "                        WHERE c.configuration_id = $1 AND c.user_id = u.user_id"
-			   "                          AND c.status = 'invalidated')"
-			   "     ORDER BY u.number"
-			   "    ON CONFLICT DO NOTHING"
-			   "    RETURNING uuid),"
-			   " event AS ("
-			   "    INSERT INTO learning_credentials.credential_event"
-			   "           (credential_uuid, seq, configuration_id, run_id, new_status, actor, reason)"
-			   "    SELECT uuid, 1, $1, $6, 'generating', $8, $9 FROM new)"
-			   " SELECT uuid FROM new",
+		.sql =
+			"WITH new AS ("
+			"    INSERT INTO learning_credentials.credential"
+			"           (configuration_id, credential_type_name, learning_context_key, user_id,"
+			"            evidence, run_id, supersedes, issue_date, expires_at)"
+			"    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7, $10, $11"
+			"      FROM unnest($4, $5) WITH ORDINALITY AS u (user_id, evidence, number)"
+			"     WHERE $6 IS NULL"
+			"        OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
+			"                        WHERE c.configuration_id = $1 AND c.user_id = u.user_id"
+			"                          AND c.status = 'invalidated' AND " LC_NOT_GIVEN_BACK(
+				"c") ")"
+					 "     ORDER BY u.number"
+					 "    ON CONFLICT DO NOTHING"
+					 "    RETURNING uuid),"
+					 " event AS ("
+					 "    INSERT INTO learning_credentials.credential_event"
+					 "           (credential_uuid, seq, configuration_id, run_id, new_status, actor, reason)"
+					 "    SELECT uuid, 1, $1, $6, 'generating', $8, $9 FROM new)"
+					 " SELECT uuid FROM new",
 		.types = { INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, JSONBARRAYOID, INT8OID, UUIDOID, JSONBOID,
 				   TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID },
 		.custom = true,

@@ -14,7 +14,7 @@
 typedef struct LcIssued
 {
 	int available;
-	int failed;
+	int failed;		/* also for being held */
 	pg_uuid_t last; /* the last credential that was tried */
 	char *error;	/* why the last that failed did; NULL: none did */
 } LcIssued;
@@ -55,7 +55,8 @@ typedef struct LcReplacing
  * Begins credentials: a row in status "generating" and its first event for each user, in the order given
  * and with the first evidence of a user who is named more than once, except for those who have a live one
  * (or a pending replacement, when "replacing" is given, with one user). A run (run_id not 0) also leaves
- * out whoever had one that was invalidated: what a person took away, a schedule does not give back.
+ * out whoever had one that was invalidated: what was taken away, a schedule does not give back, unless a
+ * later grant says so.
  * Returns how many were begun, and the uuid of the last in "uuid".
  */
 extern uint64 lc_begin(const LcConfiguration *configuration, const int64 *user_ids,

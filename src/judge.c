@@ -285,7 +285,7 @@ lc_judge_finish(LcJudge *judge)
 	for (i = 0; i < judge->step_count; i++)
 		eligible = judge_step(judge, &judge->steps[i], &since) && eligible;
 
-	if (judge->sieve == NULL || lc_sieve_passes(judge->sieve, judge->user_id, eligible))
+	if (judge->sieve == NULL || lc_sieve_passes(judge->sieve, judge->user_id, eligible, since))
 	{
 		Datum values[4];
 		bool nulls[4] = { false, false, false, false };

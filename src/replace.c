@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "exception.h"
 #include "hold.h"
 #include "identity.h"
 #include "issue.h"
@@ -113,6 +114,7 @@ replace_now(LcConfiguration *configuration, const LcFound *found, const LcReplac
 	pg_uuid_t *result = palloc(sizeof(pg_uuid_t));
 	LcFound replacement;
 
+	lc_refuse_held(found->configuration_id, found->user_id);
 	if (!lc_lock_replacement(&found->uuid, &replacement))
 	{
 		Datum evidence = lc_evidence_for(configuration, found->user_id, found->evidence);

@@ -28,6 +28,7 @@
 
 #include "callable.h"
 #include "context.h"
+#include "exception.h"
 #include "hold.h"
 #include "identity.h"
 #include "issue.h"
@@ -99,10 +100,14 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (lc_find_live(configuration_id, user_id, &found))
 		{
-			if (found.status == LC_AVAILABLE || lc_lock_unissued(&found))
+			if (found.status == LC_AVAILABLE)
+				break;
+			lc_refuse_held(configuration_id, user_id);
+			if (lc_lock_unissued(&found))
 				break;
 			continue;
 		}
+		lc_refuse_held(configuration_id, user_id);
 		lc_require_issuing(configuration);
 		check_user(configuration, user_id);
 		evidence = lc_evidence_for(configuration, user_id, empty_object());
@@ -146,6 +151,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	lc_lock_superseded(uuid);
 	lc_lock_credential(uuid, &found);
 	configuration = lc_configuration_require_active(lc_configuration_load(found.configuration_id));
+	lc_refuse_held(found.configuration_id, found.user_id);
 	lc_begin_again(configuration, &found);
 	(void) lc_issue_now(configuration, uuid);
 	lc_spi_execute(&status, values, NULL, SPI_OK_SELECT);

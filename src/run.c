@@ -23,6 +23,7 @@
 
 #include "definition.h"
 #include "enqueue.h"
+#include "exception.h"
 #include "identity.h"
 #include "run.h"
 #include "settings.h"
@@ -102,12 +103,13 @@ lc_queue_retries(void)
 			"INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger)"
 			" SELECT DISTINCT due.configuration_id, session_user, 'retry'"
 			"   FROM (SELECT c.configuration_id FROM learning_credentials.credential c"
-			"          WHERE c.status = 'error' AND c.retry_at <= now() FOR NO KEY UPDATE SKIP LOCKED) AS due"
-			"   JOIN learning_credentials.credential_configuration d ON d.id = due.configuration_id"
-			"  WHERE d.suspension_reason IS NULL"
-			"    AND NOT EXISTS (SELECT FROM learning_credentials.run r"
-			"                     WHERE r.configuration_id = d.id AND r.status = 'queued')"
-			" ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING",
+			"          WHERE c.status = 'error' AND c.retry_at <= now() AND " LC_NOT_HELD(
+				"c") "            FOR NO KEY UPDATE SKIP LOCKED) AS due"
+					 "   JOIN learning_credentials.credential_configuration d ON d.id = due.configuration_id"
+					 "  WHERE d.suspension_reason IS NULL"
+					 "    AND NOT EXISTS (SELECT FROM learning_credentials.run r"
+					 "                     WHERE r.configuration_id = d.id AND r.status = 'queued')"
+					 " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING",
 		.custom = true,
 	};
 
@@ -210,10 +212,10 @@ requeue_due(const LcRun *run)
 {
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.credential c SET status = 'generating', run_id = $2"
-			   "  FROM (SELECT uuid FROM learning_credentials.credential"
+			   "  FROM (SELECT uuid FROM learning_credentials.credential o"
 			   "         WHERE configuration_id = $1 AND status = 'error' AND retry_at <= now()"
-			   "           FOR NO KEY UPDATE SKIP LOCKED) AS due"
-			   " WHERE c.uuid = due.uuid",
+			   "           AND " LC_NOT_HELD("o") "           FOR NO KEY UPDATE SKIP LOCKED) AS due"
+												  " WHERE c.uuid = due.uuid",
 		.types = { INT8OID, INT8OID },
 		.custom = true,
 	};
@@ -245,18 +247,27 @@ static void
 record_retrieval(int64 run_id, const LcEnqueued *found, ErrorData *error)
 {
 	static LcStatement queued = {
-		.sql = "UPDATE learning_credentials.run"
-			   "   SET retrieved = clock_timestamp(), seen = $2, eligible = $3, queued = $4,"
-			   "       existing = $3 - $4"
-			   " WHERE id = $1 AND status = 'running'",
-		.types = { INT8OID, INT8OID, INT8OID, INT8OID },
+		.sql =
+			"UPDATE learning_credentials.run"
+			"   SET retrieved = clock_timestamp(), seen = $2, eligible = $3, queued = $4, granted = $5,"
+			"       held = $6, too_early = $7, too_late = $8,"
+			"       existing = $3 - ($4 - $5) - $6 - $7 - $8, withdrawn = $9, warning = $10"
+			" WHERE id = $1 AND status = 'running'",
+		.types = { INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+				   TEXTOID },
 	};
-	Datum values[] = { Int64GetDatum(run_id), Int64GetDatum(found->seen), Int64GetDatum(found->eligible),
-					   Int64GetDatum(found->queued) };
+	Datum values[] = {
+		Int64GetDatum(run_id),			 Int64GetDatum(found->seen),
+		Int64GetDatum(found->eligible),	 Int64GetDatum(found->queued),
+		Int64GetDatum(found->granted),	 Int64GetDatum(found->held),
+		Int64GetDatum(found->too_early), Int64GetDatum(found->too_late),
+		Int64GetDatum(found->withdrawn), found->warning ? CStringGetTextDatum(found->warning) : (Datum) 0
+	};
+	const char *nulls = found->warning ? NULL : "         n";
 
 	if (error != NULL)
 		lc_run_fail(run_id, lc_error_text(error));
-	else if (lc_spi_execute(&queued, values, NULL, SPI_OK_UPDATE) == 0)
+	else if (lc_spi_execute(&queued, values, nulls, SPI_OK_UPDATE) == 0)
 		fail_waiting(run_id, CANCELLED, false); /* it was, meanwhile */
 	else if (found->queued > lc_batch_size)
 		lc_wake_worker_at_commit(); /* there is work for more than one executor */

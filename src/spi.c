@@ -127,6 +127,21 @@ lc_spi_finish(void)
 		elog(ERROR, "SPI_finish failed");
 }
 
+void
+lc_spi_name_rows(char *name, TupleDesc desc, Tuplestorestate *rows, double count)
+{
+	EphemeralNamedRelation relation = palloc0(sizeof(EphemeralNamedRelationData));
+
+	relation->md.name = name;
+	relation->md.reliddesc = InvalidOid;
+	relation->md.tupdesc = desc;
+	relation->md.enrtype = ENR_NAMED_TUPLESTORE;
+	relation->md.enrtuples = count;
+	relation->reldata = rows;
+	if (SPI_register_relation(relation) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation failed");
+}
+
 Datum
 lc_spi_value(uint64 row, int column, bool *isnull)
 {
@@ -139,8 +154,9 @@ lc_spi_text(uint64 row, int column)
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
-ErrorData *
-lc_attempt(LcAction action, void *argument)
+/* Runs an action in a subtransaction, and keeps what it did or rolls it back. */
+static ErrorData *
+attempt(LcAction action, void *argument, bool keep)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -151,7 +167,10 @@ lc_attempt(LcAction action, void *argument)
 	PG_TRY();
 	{
 		action(argument);
-		ReleaseCurrentSubTransaction();
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -169,6 +188,21 @@ lc_attempt(LcAction action, void *argument)
 		 ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION))
 		ReThrowError(error);
 	return error;
+}
+
+ErrorData *
+lc_attempt(LcAction action, void *argument)
+{
+	return attempt(action, argument, true);
+}
+
+void
+lc_rehearse(LcAction action, void *argument)
+{
+	ErrorData *error = attempt(action, argument, false);
+
+	if (error != NULL)
+		ReThrowError(error);
 }
 
 char *

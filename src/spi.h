@@ -6,6 +6,7 @@
 #define LC_SPI_H
 
 #include "executor/spi.h"
+#include "utils/tuplestore.h"
 
 #define LC_MAX_PARAMETERS 12
 
@@ -61,6 +62,12 @@ extern char *lc_spi_text(uint64 row, int column);
  */
 typedef void (*LcAction)(void *argument);
 extern ErrorData *lc_attempt(LcAction action, void *argument);
+
+/* Runs an action in a subtransaction that is rolled back whatever comes; errors are raised. */
+extern void lc_rehearse(LcAction action, void *argument);
+
+/* From here on, until lc_spi_finish(), statements of lc_spi_read() find rows under a name. */
+extern void lc_spi_name_rows(char *name, TupleDesc desc, Tuplestorestate *rows, double count);
 
 /*
  * An error in words for a person who reads it later: message, detail and hint, cut after 8000 bytes.

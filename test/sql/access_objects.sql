@@ -9,6 +9,7 @@ BEGIN;
 \set ECHO none
 CREATE TEMP TABLE for_nobody (object text);
 INSERT INTO for_nobody VALUES
+    ('FUNCTION learning_credentials.announce_first_run()'),
     ('FUNCTION learning_credentials.caller_is_staff()'),
     ('FUNCTION learning_credentials.caller_user_id()'),
     ('FUNCTION learning_credentials.change_privileges(text[])'),

@@ -111,8 +111,15 @@ SELECT 'course-v1:Test+Math+1', id, true, '@weekly', 'Europe/Warsaw', '2026-01-0
 RETURNING id
 SQL
 sql("UPDATE learning_credentials.credential_configuration SET run_as = 'author' WHERE id = $authored");
+# a hold that ends, and one that was lifted; grants to somebody listed and to somebody who is not
+sql("SELECT learning_credentials.hold_credential($certificate, 118, 'Plagiarism', '2999-01-01'),"
+	  . " learning_credentials.hold_credential($certificate, 117, 'Mistaken for another')");
+sql("SELECT learning_credentials.lift_exception($certificate, 117)");
 sql("INSERT INTO app.failing VALUES (5), (6)");
 sql("CALL learning_credentials.generate_credentials($_)") for $plain, $authored, $certificate;
+
+sql("SELECT learning_credentials.grant_exception($certificate, 3, E'Ill in May\\t\\\\N \xc5\xbb'),"
+	  . " learning_credentials.grant_exception($certificate, 7, 'Guest')");
 
 # a chain of four, the last of them failed
 my $chain = sql("SELECT uuid FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id = 10");
@@ -244,6 +251,10 @@ SQL
 SELECT count(*) FILTER (WHERE status IN ('generating', 'error')),
        count(*) FILTER (WHERE configuration_id = $plain AND user_id = 10)
   FROM learning_credentials.credential
+SQL
+	is( $node->safe_psql($database, <<SQL), '3|t 7|t 117|f', "$name: grants and holds count on");
+SELECT string_agg(user_id || '|' || CASE WHEN evidence ? 'exception' THEN 't' ELSE 'f' END, ' ' ORDER BY user_id)
+  FROM learning_credentials.credential WHERE configuration_id = $certificate AND user_id IN (3, 7, 117, 118) AND status = 'available'
 SQL
 	is( $node->safe_psql($database, "SELECT user_full_name FROM learning_credentials_api.metadata WHERE verify_uuid ="
 			  . " (SELECT verify_uuid FROM learning_credentials.credential WHERE legacy_id = 'A1')"),

@@ -105,8 +105,10 @@ SELECT 'queued in a run that has ended, or in none', c.uuid::text
 UNION ALL
 SELECT 'run that counts wrongly', r::text
   FROM learning_credentials.run r
- WHERE r.seen < r.eligible OR r.eligible <> r.existing + r.queued
-    OR least(r.seen, r.existing, r.queued, r.issued, r.failed) < 0
+ WHERE r.seen < r.eligible
+    OR r.eligible <> r.existing + r.queued - r.granted + r.held + r.too_early + r.too_late
+    OR least(r.seen, r.existing, r.queued - r.granted, r.granted, r.held, r.too_early, r.too_late, r.withdrawn,
+             r.issued, r.failed) < 0
 
 UNION ALL
 SELECT 'run that did more than it queued', format('run %s: %s of %s', id, done, total)
