@@ -136,6 +136,8 @@ REGRESS = \
 	validation \
 	metadata \
 	verify_pages \
+	validity \
+	corrections \
 	retrieval_cases \
 	retrieval_rows \
 	schedule_texts \

@@ -14,15 +14,22 @@ COMMENT ON FUNCTION learning_credentials.current_name(bigint, bigint) IS
 
 CREATE FUNCTION learning_credentials.outdated_credentials(configuration_id bigint)
 RETURNS TABLE (uuid uuid, user_id bigint, user_full_name text, issue_date timestamptz, expires_at timestamptz)
-LANGUAGE sql VOLATILE ROWS 100
+LANGUAGE plpgsql VOLATILE ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT c.uuid, c.user_id, c.user_full_name, c.issue_date, c.expires_at
-  FROM learning_credentials.credential c
- WHERE c.configuration_id = outdated_credentials.configuration_id
-   AND c.status = 'available'
-   AND c.design <> (SELECT learning_credentials.current_design(outdated_credentials.configuration_id))
- ORDER BY c.uuid
+DECLARE
+    design_now bigint := learning_credentials.current_design(configuration_id);
+BEGIN
+    IF configuration_id IS NULL THEN
+        RAISE EXCEPTION 'configuration_id must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    RETURN QUERY
+    SELECT c.uuid, c.user_id, c.user_full_name, c.issue_date, c.expires_at
+      FROM learning_credentials.credential c
+     WHERE c.configuration_id = outdated_credentials.configuration_id
+       AND c.status = 'available' AND c.design <> design_now
+     ORDER BY c.uuid;
+END
 $$;
 COMMENT ON FUNCTION learning_credentials.outdated_credentials(bigint) IS
 'The available credentials of a configuration whose documents were made from another design than that of now, see current_design(). Not among them: those whose design is not known, because they were imported.';
@@ -72,6 +79,9 @@ AS $$
 DECLARE
     stray uuid;
 BEGIN
+    IF user_id IS NULL THEN
+        RAISE EXCEPTION 'user_id must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     SELECT r.uuid INTO stray
       FROM unnest(reissue) AS r (uuid)
      WHERE NOT EXISTS (SELECT FROM learning_credentials.credential c

@@ -188,8 +188,9 @@ renewed_expiry(const LcConfiguration *configuration, const LcFound *found)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("credential \"%s\" would be renewed until %s, which is no later than it is valid",
-					lc_uuid_string(&found->uuid), timestamptz_to_str(expires_at)),
+			 errmsg("a renewal would not make credential \"%s\" valid for longer",
+					lc_uuid_string(&found->uuid)),
+			 errdetail("It would expire on %s.", timestamptz_to_str(expires_at)),
 			 errhint(
 				 "Set a later expires_at, or expires_after, of credential configuration " INT64_FORMAT
 				 ".",
