@@ -59,7 +59,7 @@ SELECT n, 'course-v1:a+b+' || n, 1, 'Europe/Warsaw' FROM generate_series(1, 9) A
 -- Credentials with what their documents say, the dates of their own clock left out.
 CREATE VIEW public.shown AS
 SELECT c.configuration_id AS conf, c.user_id, c.status,
-       CASE WHEN c.issue_date >= c.created THEN 'now' ELSE coalesce(public.warsaw(c.issue_date), '-') END AS issued,
+       CASE WHEN c.issue_date > now() - interval '1 hour' THEN 'now' ELSE coalesce(public.warsaw(c.issue_date), '-') END AS issued,
        convert_from(d.content, 'UTF8') AS document, c.supersedes IS NOT NULL AS replaces, c.superseded_by IS NOT NULL AS replaced,
        c.invalidation_reason AS reason, c.error_message AS error, c.uuid
   FROM credential c LEFT JOIN document d ON d.credential_uuid = c.uuid;
