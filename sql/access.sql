@@ -321,7 +321,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.revoke_access(name, text) IS
-'Takes a level from a role again; what its other levels give stays, also where the role was granted the same by hand what the level gives goes. Error 42704 when it does not have the level, 2BP01 when it was given a grant option by hand and passed something on.';
+'Takes a level from a role again. What its other levels give stays; what it was granted by hand goes where the level gives the same. Error 42704 when it does not have the level, 2BP01 when it was given a grant option by hand and passed something on.';
 
 REVOKE ALL ON ALL TABLES IN SCHEMA learning_credentials, learning_credentials_api FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA learning_credentials, learning_credentials_api FROM PUBLIC;

@@ -116,19 +116,37 @@ BEGIN
     END LOOP;
     RETURN QUERY
         SELECT 'warning', 'role_missing', g.role_name::text,
-               format('level "%s" was given to role "%s", which does not exist', g.level, g.role_name),
-               'Create the role and call grant_access() again, or revoke_access().'
+               format('level "%s" was given to role "%s", which %s', g.level, g.role_name,
+                      CASE WHEN EXISTS (SELECT FROM pg_roles n WHERE n.rolname = g.role_name)
+                           THEN 'was made later' ELSE 'does not exist' END),
+               'Create the role if it is missing, and call apply_access(), which forgets one that was dropped; or call revoke_access().'
           FROM learning_credentials.access_grant g
-         WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = g.role_name)
+          LEFT JOIN pg_roles r ON r.oid = g.role_oid
+         WHERE r.oid IS NULL
          ORDER BY g.role_name, g.level;
     RETURN QUERY
-        SELECT 'error', 'role_can_log_in', g.role_name::text,
-               format('role "%s" has level "%s" and can log in, so it can claim to be anybody', g.role_name, g.level),
+        SELECT 'error', 'role_can_log_in', r.rolname::text,
+               format('role "%s" has level "%s" and can log in, so it can claim to be anybody', r.rolname, g.level),
                'ALTER ROLE ... NOLOGIN, or call revoke_access().'
           FROM learning_credentials.access_grant g
-          JOIN pg_roles r ON r.rolname = g.role_name AND r.rolcanlogin
+          JOIN pg_roles r ON r.oid = g.role_oid AND r.rolcanlogin
          WHERE g.level IN ('learner', 'staff')
-         ORDER BY g.role_name, g.level;
+         ORDER BY r.rolname, g.level;
+    RETURN QUERY
+        SELECT 'warning', 'level_incomplete', r.rolname::text,
+               format('role "%s" lacks %s of the privileges of level "%s"', r.rolname, count(*), g.level),
+               'Call apply_access().'
+          FROM learning_credentials.access_grant g
+          JOIN pg_roles r ON r.oid = g.role_oid AND NOT (g.level IN ('learner', 'staff') AND r.rolcanlogin)
+          JOIN learning_credentials.access_level a ON a.level = g.level
+         CROSS JOIN LATERAL unnest(string_to_array(a.privilege, ', ')) AS p (privilege)
+         CROSS JOIN LATERAL (
+               SELECT split_part(a.object, ' ', 1) AS kind, substr(a.object, strpos(a.object, ' ') + 1) AS name) AS o
+         WHERE NOT CASE o.kind WHEN 'SCHEMA' THEN has_schema_privilege(r.oid, o.name, p.privilege)
+                               WHEN 'TABLE' THEN has_table_privilege(r.oid, o.name, p.privilege)
+                               ELSE has_function_privilege(r.oid, o.name, p.privilege) END
+         GROUP BY r.rolname, g.level
+         ORDER BY r.rolname, g.level;
 
     -- ---- what went wrong
     RETURN QUERY
@@ -188,7 +206,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.health(boolean) IS
-'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, run_failed, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
+'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, level_incomplete, run_failed, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
 
 -- ------------------------------------------------------------ metrics
 
