@@ -138,6 +138,7 @@ REGRESS = \
 	verify_pages \
 	validity \
 	corrections \
+	rest_answers \
 	retrieval_cases \
 	retrieval_rows \
 	schedule_texts \

@@ -48,6 +48,9 @@ extern Datum lc_answer_json(const char *body, const char *cache_control);
 /* Where a credential's document is, palloc'd. */
 extern char *lc_document_link(const char *uuid);
 
+/* In SQL: a pattern for addresses of the web that are written so that they may stand in a header. */
+#define LC_WEB_URL "'^https?://[\\x21-\\x7e]+$'"
+
 /*
  * Adds a text in UTF-8, percent-encoded but for the unreserved characters of RFC 3986, section 2.3. So it can
  * stand in an address, and in an extended parameter of a header (RFC 8187).

@@ -271,7 +271,8 @@ append_existing(StringInfo body, const Offer *offer, int64 user_id)
 {
 	static LcStatement select = {
 		.sql =
-			"SELECT c.uuid, c.status = 'available', c.download_url,"
+			"SELECT c.uuid, c.status = 'available',"
+			"       substring(c.download_url FROM " LC_WEB_URL "),"
 			"       EXISTS (SELECT FROM learning_credentials.document d WHERE d.credential_uuid = c.uuid)"
 			"  FROM learning_credentials.credential c"
 			" WHERE c.configuration_id = $1 AND c.user_id = $2"
@@ -287,9 +288,11 @@ append_existing(StringInfo body, const Offer *offer, int64 user_id)
 	append_text(body, "existing_credential", lc_spi_text(0, 1));
 	if (!DatumGetBool(lc_spi_value(0, 2, &isnull)))
 		return;
-	url = DatumGetBool(lc_spi_value(0, 4, &isnull)) ? lc_document_link(lc_spi_text(0, 1))
-													: lc_spi_text(0, 3);
-	if (url != NULL && url[0] != '\0')
+	if (DatumGetBool(lc_spi_value(0, 4, &isnull)))
+		url = lc_document_link(lc_spi_text(0, 1));
+	else
+		url = lc_spi_text(0, 3);
+	if (url != NULL)
 		append_text(body, "existing_credential_url", url);
 }
 

@@ -58,7 +58,7 @@ list_credentials(int64 user_id, bool staff)
 			"                                WHEN EXISTS (SELECT FROM learning_credentials.document d"
 			"                                              WHERE d.credential_uuid = c.uuid)"
 			"                                THEN replace($3, '{uuid}', c.uuid::text)"
-			"                                ELSE nullif(c.download_url, '') END,"
+			"                                ELSE substring(c.download_url FROM " LC_WEB_URL ") END,"
 			"           'verify_uuid', m.verify_uuid,"
 			"           'verify_url', replace($4, '{verify_uuid}', m.verify_uuid::text)))"
 			"       ORDER BY coalesce(c.issue_date, c.created) DESC, c.uuid DESC), '[]'))::text"
@@ -130,14 +130,14 @@ find_held(const char *text, const LcRefusal *unknown, Held *held)
 	static const LcRefusal malformed = { 400, "The identifier of the credential is malformed." };
 	static const LcRefusal invalidated = { 410, "The credential was invalidated." };
 	static LcStatement select = {
-		.sql =
-			"SELECT c.verify_uuid, c.status, c.credential_type_name, c.learning_context_name,"
-			"       c.user_full_name, c.issue_date, coalesce(c.expires_at, 'infinity'),"
-			"       nullif(c.download_url, ''), d.media_type, encode(d.sha256, 'hex'), c.configuration_id"
-			"  FROM learning_credentials.credential c"
-			"  LEFT JOIN learning_credentials.document d ON d.credential_uuid = c.uuid"
-			" WHERE c.uuid = $1 AND (c.user_id = $2 OR $3)"
-			"   AND c.status IN ('available', 'invalidated')",
+		.sql = "SELECT c.verify_uuid, c.status, c.credential_type_name, c.learning_context_name,"
+			   "       c.user_full_name, c.issue_date, coalesce(c.expires_at, 'infinity'),"
+			   "       substring(c.download_url FROM " LC_WEB_URL
+			   "), d.media_type, encode(d.sha256, 'hex'), c.configuration_id"
+			   "  FROM learning_credentials.credential c"
+			   "  LEFT JOIN learning_credentials.document d ON d.credential_uuid = c.uuid"
+			   " WHERE c.uuid = $1 AND (c.user_id = $2 OR $3)"
+			   "   AND c.status IN ('available', 'invalidated')",
 		.types = { UUIDOID, INT8OID, BOOLOID },
 	};
 	Datum values[3];
@@ -328,20 +328,6 @@ safe_media_type(const char *media_type)
 	return media_type;
 }
 
-/* An address that may stand in a header. */
-static bool
-is_address(const char *url)
-{
-	const char *p;
-
-	if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
-		return false;
-	for (p = url; *p != '\0'; p++)
-		if ((unsigned char) *p <= 0x20 || (unsigned char) *p >= 0x7F)
-			return false;
-	return true;
-}
-
 /* The file itself, in the given memory context. */
 static bytea *
 read_content(const pg_uuid_t *uuid, MemoryContext context)
@@ -386,10 +372,13 @@ prepare_download(const char *uuid, MemoryContext context, Download *download)
 	lc_header_add(&download->headers, "Cache-Control", "private, no-cache");
 	if (held.media_type == NULL)
 	{
-		if (held.download_url == NULL || !is_address(held.download_url))
+		if (held.download_url == NULL)
+		{
 			download->refusal = &unknown;
+			return;
+		}
 		download->status = 302;
-		lc_header_add(&download->headers, "Location", held.download_url ? held.download_url : "");
+		lc_header_add(&download->headers, "Location", held.download_url);
 		return;
 	}
 

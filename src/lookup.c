@@ -23,30 +23,28 @@ PG_FUNCTION_INFO_V1(lc_api_verify_document);
 
 /*
  * The columns of the view as an object, palloc'd; NULL: no credential has this code. JSON has no infinite
- * time: what never expires has null. "is_available", unless it is NULL, is set to what its name says.
+ * time: what never expires has null. (Within a text quotes are escaped, so that what is replaced is none.)
+ * "is_available", unless it is NULL, is set to what its name says.
  */
 static char *
 metadata(const pg_uuid_t *code, bool *is_available)
 {
 	static LcStatement select = {
 		.sql =
-			"SELECT json_object_agg(f.key, CASE WHEN f.key = 'expires_at' AND f.value::text = '\"infinity\"'"
-			"                                   THEN 'null'::json ELSE f.value END),"
-			"       bool_or(m.status = 'available')"
-			"  FROM learning_credentials_api.metadata m,"
-			"       LATERAL json_each(row_to_json(m)) AS f (key, value)"
+			"SELECT replace(row_to_json(m)::text, '\"expires_at\":\"infinity\"', '\"expires_at\":null'),"
+			"       m.status = 'available'"
+			"  FROM learning_credentials_api.metadata m"
 			" WHERE m.verify_uuid = $1",
 		.types = { UUIDOID },
 	};
 	Datum values[] = { UUIDPGetDatum(code) };
-	char *object;
 	bool isnull;
 
-	(void) lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
-	object = lc_spi_text(0, 1);
-	if (object != NULL && is_available != NULL)
+	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+		return NULL;
+	if (is_available != NULL)
 		*is_available = DatumGetBool(lc_spi_value(0, 2, &isnull));
-	return object;
+	return lc_spi_text(0, 1);
 }
 
 /* metadata(verify_uuid text) RETURNS json */
@@ -128,8 +126,7 @@ lc_api_verify_document(PG_FUNCTION_ARGS)
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
 		if (object != NULL)
-			body = psprintf("{ \"is_current\" : %s,%s", is_current ? "true" : "false",
-							strchr(object, '{') + 1);
+			body = psprintf("{\"is_current\":%s,%s", is_current ? "true" : "false", object + 1);
 		MemoryContextSwitchTo(old);
 	}
 	lc_spi_finish();
