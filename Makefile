@@ -153,6 +153,8 @@ ISOLATION = \
 	reissue_twice \
 	invalidate_reissue \
 	retry_twice \
+	dates_twice \
+	correct_run \
 	runs \
 	schedule_due \
 	definitions_rights \
