@@ -24,6 +24,12 @@ OBJS = \
 	src/guard.o \
 	src/hold.o \
 	src/holder.o \
+	src/history.o \
+	src/history_note.o \
+	src/history_proof.o \
+	src/history_seal.o \
+	src/history_tree.o \
+	src/history_verify.o \
 	src/identity.o \
 	src/issue.o \
 	src/judge.o \
@@ -101,6 +107,7 @@ SQL_PARTS = \
 	sql/dates.sql \
 	sql/correction.sql \
 	sql/worker.sql \
+	sql/history.sql \
 	sql/verification.sql \
 	sql/api.sql \
 	sql/verify_page.sql \

@@ -148,6 +148,14 @@ COMMENT ON COLUMN learning_credentials.archived_document.created IS 'When it was
 -- the commitment SHA-256(salt || field in UTF-8): erasing it removes field and salt, and whatever was
 -- proved over the commitment still holds.
 
+-- Called immutable, because only such functions may generate columns. It depends on the transaction; its
+-- argument keeps the planner from calling it once for many.
+CREATE FUNCTION learning_credentials.event_transaction(credential_uuid uuid) RETURNS xid8
+LANGUAGE C IMMUTABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'lc_event_transaction';
+COMMENT ON FUNCTION learning_credentials.event_transaction(uuid) IS
+'For the column transaction_id of credential_event: the current transaction; NULL while a dump is restored.';
+
 CREATE TABLE learning_credentials.credential_event (
     credential_uuid uuid NOT NULL,
     seq integer NOT NULL CHECK (seq > 0),
@@ -168,6 +176,8 @@ CREATE TABLE learning_credentials.credential_event (
     reason text,
     reason_salt bytea,
     reason_commitment bytea,
+    -- Generated, so that it is not dumped, and set whoever inserts and whatever triggers are on.
+    transaction_id xid8 GENERATED ALWAYS AS (learning_credentials.event_transaction(credential_uuid)) STORED,
     PRIMARY KEY (credential_uuid, seq),
     CONSTRAINT status_changes CHECK ((kind = 'status') = (old_status IS DISTINCT FROM new_status)),
     CONSTRAINT actor_matches CHECK (
@@ -180,6 +190,8 @@ CREATE TABLE learning_credentials.credential_event (
 -- For whoever asks what has happened since: events are appended in the order of time, nearly.
 CREATE INDEX credential_event_occurred ON learning_credentials.credential_event
     USING brin (occurred_at) WITH (autosummarize = on);
+-- What is not sealed yet: see history.sql.
+CREATE INDEX credential_event_transaction ON learning_credentials.credential_event (transaction_id);
 COMMENT ON TABLE learning_credentials.credential_event IS
 'Every change of every credential''s status and dates: what, when, by whom, why. Append-only; kept also when a credential that was never available is deleted.';
 COMMENT ON COLUMN learning_credentials.credential_event.credential_uuid IS 'The credential. No foreign key: a history outlives its subject.';
@@ -202,6 +214,8 @@ COMMENT ON COLUMN learning_credentials.credential_event.actor_commitment IS 'SHA
 COMMENT ON COLUMN learning_credentials.credential_event.reason IS 'Why; NULL: none given, or erased.';
 COMMENT ON COLUMN learning_credentials.credential_event.reason_salt IS 'Random; NULL: no reason, or erased.';
 COMMENT ON COLUMN learning_credentials.credential_event.reason_commitment IS 'SHA-256(reason_salt || reason in UTF-8); NULL: no reason was given.';
+COMMENT ON COLUMN learning_credentials.credential_event.transaction_id IS
+'The transaction of this server that wrote the row; NULL: it was restored from a dump. Which events can be sealed goes by it.';
 
 SELECT pg_catalog.pg_extension_config_dump('learning_credentials.credential', '');
 SELECT pg_catalog.pg_extension_config_dump('learning_credentials.document', '');
@@ -254,11 +268,25 @@ CREATE FUNCTION learning_credentials.keep_event() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_keep_event';
 COMMENT ON FUNCTION learning_credentials.keep_event() IS
-'Trigger: salts and commits to the personal fields of a new event; afterwards allows nothing but erasing a personal field together with its salt.';
+'Trigger: salts and commits to the personal fields of a new event; afterwards allows erase_events() to remove a personal field together with its salt, and nothing else to anybody.';
 
+CREATE TRIGGER commit_event
+    BEFORE INSERT ON learning_credentials.credential_event
+    FOR EACH ROW EXECUTE FUNCTION learning_credentials.keep_event();
+-- Also for a session_replication_role that switches other triggers off.
 CREATE TRIGGER keep_event
-    BEFORE INSERT OR UPDATE OR DELETE ON learning_credentials.credential_event
+    BEFORE UPDATE OR DELETE ON learning_credentials.credential_event
     FOR EACH ROW EXECUTE FUNCTION learning_credentials.keep_event();
 CREATE TRIGGER keep_event_truncate
     BEFORE TRUNCATE ON learning_credentials.credential_event
     FOR EACH STATEMENT EXECUTE FUNCTION learning_credentials.keep_event();
+ALTER TABLE learning_credentials.credential_event
+    ENABLE ALWAYS TRIGGER keep_event,
+    ENABLE ALWAYS TRIGGER keep_event_truncate;
+
+CREATE FUNCTION learning_credentials.erase_events(credential_uuid uuid, seq integer DEFAULT NULL)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'lc_erase_events';
+COMMENT ON FUNCTION learning_credentials.erase_events(uuid, integer) IS
+'Erases who did it and why, with the salts, from the events of a credential, or from the one numbered seq, and returns how many events held something. The commitments stay, so what was sealed still verifies.';

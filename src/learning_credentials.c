@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 
 #include "compat.h"
+#include "history_note.h"
 #include "settings.h"
 #include "wakeup.h"
 #include "worker.h"
@@ -43,6 +44,9 @@ char *lc_databases;
 int lc_max_workers;
 int lc_worker_idle_time;
 int lc_keep_runs;
+char *lc_history_origin;
+char *lc_history_key_file;
+int lc_seal_interval;
 
 void _PG_init(void);
 
@@ -137,6 +141,19 @@ _PG_init(void)
 		PGC_USERSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable(
+		"learning_credentials.history_origin",
+		"The name of the history's log, which its checkpoints bear.",
+		"An address of your own without https://, such as example.org/credentials, tells it "
+		"from all others. Without spaces and plus signs.",
+		&lc_history_origin, "learning_credentials", PGC_SUSET, 0, lc_check_history_origin, NULL, NULL);
+	DefineCustomStringVariable("learning_credentials.history_key_file",
+							   "File with the private key that signs checkpoints of the history.",
+							   "Ed25519, PEM, readable by the server's user alone. Empty: "
+							   "checkpoints are not signed.",
+							   &lc_history_key_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL, NULL,
+							   NULL);
+
+	DefineCustomStringVariable(
 		"learning_credentials.databases", "Databases that the worker looks after, separated by commas.",
 		"Names are written as in SQL: one with capital letters or spaces in double "
 		"quotes. A name of which there is no database yet is no mistake.",
@@ -150,6 +167,11 @@ _PG_init(void)
 		"Time that the worker stays connected to a database in which there is nothing to do.",
 		"DROP DATABASE and the like wait for up to 5 seconds until everybody has left.",
 		&lc_worker_idle_time, 1000, 0, 60000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("learning_credentials.seal_interval",
+							"How often the worker seals what was added to the history; 0: never.",
+							"It looks once a minute, so less than that makes no difference.",
+							&lc_seal_interval, 600, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL,
+							NULL, NULL);
 
 	MarkGUCPrefixReserved("learning_credentials");
 

@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -25,6 +26,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+#include "utils/xid8.h"
 
 #include "catalog/pg_enum.h"
 
@@ -41,6 +43,8 @@ PG_FUNCTION_INFO_V1(lc_credential_lifecycle);
 PG_FUNCTION_INFO_V1(lc_record_events);
 PG_FUNCTION_INFO_V1(lc_keep_document);
 PG_FUNCTION_INFO_V1(lc_keep_event);
+PG_FUNCTION_INFO_V1(lc_erase_events);
+PG_FUNCTION_INFO_V1(lc_event_transaction);
 
 static const char *const status_names[] = {
 	[LC_GENERATING] = "generating",
@@ -76,6 +80,9 @@ static const char *const ending_columns[] = { "superseded_by", "invalidated_at",
 
 /* Why dates are being corrected; NULL: they are not. */
 static const char *correction_reason = NULL;
+
+/* Whether one of the functions that may erase personal fields of events is about to. */
+static bool erasing_events = false;
 
 /* One row as the trigger found it and is about to leave it. */
 typedef struct Change
@@ -119,6 +126,24 @@ lc_correct_dates(LcStatement *update, Datum *values, const char *nulls, const ch
 	PG_FINALLY();
 	{
 		correction_reason = NULL;
+	}
+	PG_END_TRY();
+	return rows;
+}
+
+uint64
+lc_erase_from_events(LcStatement *update, Datum *values, const char *nulls)
+{
+	uint64 rows;
+
+	PG_TRY();
+	{
+		erasing_events = true;
+		rows = lc_spi_execute(update, values, nulls, SPI_OK_UPDATE);
+	}
+	PG_FINALLY();
+	{
+		erasing_events = false;
 	}
 	PG_END_TRY();
 	return rows;
@@ -615,10 +640,14 @@ commit_to(Change *event, const PersonalField *field)
 			   false);
 }
 
-/* Everything stays but a personal field and its salt, which may be erased together. */
+/*
+ * Everything stays but a personal field and its salt, which one of the functions that are there for it may
+ * erase together. What comes by logical replication one of them has erased on the publisher.
+ */
 static void
 allow_only_erasing(const Change *event)
 {
+	bool may_erase = erasing_events || IsLogicalWorker();
 	int column;
 	int i;
 
@@ -627,16 +656,19 @@ allow_only_erasing(const Change *event)
 		const char *name = NameStr(TupleDescAttr(event->desc, column)->attname);
 		bool erasing = false;
 
+		if (TupleDescAttr(event->desc, column)->attgenerated != '\0')
+			continue; /* made when the trigger is done */
 		for (i = 0; i < (int) lengthof(personal_fields); i++)
 			if (strcmp(name, personal_fields[i].value) == 0 ||
 				strcmp(name, personal_fields[i].salt) == 0)
 				(void) column_value(event->new_row, event->desc, name, &erasing);
-		if (!erasing && !same_value(event->desc, event->old_row, event->new_row, name))
+		if (!(erasing && may_erase) && !same_value(event->desc, event->old_row, event->new_row, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("\"%s\" of an event of credential \"%s\" cannot change", name,
 							uuid_text(event->old_row, event->desc, "credential_uuid")),
-					 errdetail("The history is append-only.")));
+					 errdetail("The history is append-only."),
+					 erasing ? errhint("Personal fields are removed by erase_events().") : 0));
 	}
 }
 
@@ -671,4 +703,44 @@ lc_keep_event(PG_FUNCTION_ARGS)
 	for (i = 0; i < (int) lengthof(personal_fields); i++)
 		commit_to(&event, &personal_fields[i]);
 	return PointerGetDatum(event.new_row);
+}
+
+/* ---------------------------------------------------------------- erasing */
+
+/* erase_events(credential_uuid uuid, seq integer) */
+Datum
+lc_erase_events(PG_FUNCTION_ARGS)
+{
+	static LcStatement erase = {
+		.sql = "UPDATE learning_credentials.credential_event"
+			   "   SET actor = NULL, actor_salt = NULL, reason = NULL, reason_salt = NULL"
+			   " WHERE credential_uuid = $1 AND ($2 IS NULL OR seq = $2)"
+			   "   AND (actor IS NOT NULL OR reason IS NOT NULL)",
+		.types = { UUIDOID, INT4OID },
+	};
+	Datum values[2];
+	LcIdentity before;
+	uint64 erased;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("credential_uuid must not be NULL")));
+	lc_refuse_stranger("erase events");
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	erased = lc_erase_from_events(&erase, values, PG_ARGISNULL(1) ? " n" : NULL);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	PG_RETURN_INT64(erased);
+}
+
+/* event_transaction(credential_uuid uuid) */
+Datum
+lc_event_transaction(PG_FUNCTION_ARGS)
+{
+	if (lc_restoring())
+		PG_RETURN_NULL();
+	PG_RETURN_FULLTRANSACTIONID(GetTopFullTransactionId());
 }

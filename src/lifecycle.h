@@ -25,4 +25,10 @@ extern LcStatus lc_status_of(Datum status);
 extern uint64 lc_correct_dates(LcStatement *update, Datum *values, const char *nulls,
 							   const char *reason);
 
+/*
+ * Runs an UPDATE of events that removes personal fields together with their salts, which nothing else may.
+ * Returns how many rows it updated.
+ */
+extern uint64 lc_erase_from_events(LcStatement *update, Datum *values, const char *nulls);
+
 #endif /* LC_LIFECYCLE_H */

@@ -6,7 +6,8 @@
  * connection keeps a database from being dropped, renamed or used as a template. An error ends the
  * process, is logged on the way, and whoever started it tries again after a pause.
  *
- * What is done here is deciding who looks when; what is due and what work is, due.h and executor.h say.
+ * What is done here is deciding who looks when; what is due and what work is, due.h, executor.h and
+ * history_seal.h say.
  */
 #include "postgres.h"
 
@@ -22,6 +23,7 @@
 #include "compat.h"
 #include "due.h"
 #include "executor.h"
+#include "history_seal.h"
 #include "identity.h"
 #include "run.h"
 #include "settings.h"
@@ -375,6 +377,8 @@ lc_scheduler_main(Datum argument)
 			if (due || wanted == 0)
 				forget_short_lives();
 			again = start_executors(wanted);
+			if (lc_seal_when_due())
+				again = 0; /* the next batch */
 			running = count_executors(&ended);
 			now = GetCurrentTimestamp();
 		}

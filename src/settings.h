@@ -28,9 +28,13 @@ extern int lc_document_timeout;	 /* ms; 0: none */
 extern bool lc_notify;
 extern int lc_keep_runs; /* minutes; 0: for ever */
 
+extern char *lc_history_origin;	  /* the name that checkpoints are signed with */
+extern char *lc_history_key_file; /* empty: none */
+
 /* The worker's. */
 extern char *lc_databases; /* comma-separated names */
 extern int lc_max_workers;
 extern int lc_worker_idle_time; /* milliseconds */
+extern int lc_seal_interval;	/* seconds; 0: never */
 
 #endif /* LC_SETTINGS_H */

@@ -18,10 +18,12 @@ INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.check_configuration()'),
     ('FUNCTION learning_credentials.check_type()'),
     ('FUNCTION learning_credentials.credential_lifecycle()'),
+    ('FUNCTION learning_credentials.event_transaction(uuid)'),
     ('FUNCTION learning_credentials.find_role()'),
     ('FUNCTION learning_credentials.give_level(name, text)'),
     ('FUNCTION learning_credentials.keep_document()'),
     ('FUNCTION learning_credentials.keep_event()'),
+    ('FUNCTION learning_credentials.keep_history()'),
     ('FUNCTION learning_credentials.keyed(uuid)'),
     ('FUNCTION learning_credentials.keyed_support(internal)'),
     ('FUNCTION learning_credentials.page_date(timestamptz, text, jsonb)'),
@@ -45,6 +47,7 @@ INSERT INTO for_nobody VALUES
     ('TABLE learning_credentials.crash_epoch'),
     ('TABLE learning_credentials.document'),
     ('TABLE learning_credentials.executor'),
+    ('TABLE learning_credentials.history_state'),
     ('TABLE learning_credentials.suspect');
 \set ECHO all
 

@@ -215,8 +215,16 @@ SELECT seq, octet_length(actor_salt) AS salt, octet_length(actor_commitment) AS 
 SELECT count(DISTINCT actor_salt) = count(*) AS salts_differ FROM learning_credentials.credential_event;
 -- erased: value and salt are gone, the commitment stands, and they do not come back
 CREATE TEMP TABLE kept AS SELECT * FROM learning_credentials.credential_event WHERE credential_uuid = :'g';
-UPDATE learning_credentials.credential_event SET actor = NULL, actor_salt = NULL, reason = NULL, reason_salt = NULL
- WHERE credential_uuid = :'g';
+SELECT pg_temp.answer(format('UPDATE learning_credentials.credential_event SET actor = NULL, actor_salt = NULL WHERE credential_uuid = %L', :'g'))
+    AS by_hand;
+SELECT learning_credentials.erase_events(:'g', 2) AS one, learning_credentials.erase_events(:'g', 99) AS none,
+       learning_credentials.erase_events(:'g') AS others, learning_credentials.erase_events(:'g') AS again;
+SELECT pg_temp.answer('SELECT learning_credentials.erase_events(NULL)');
+-- nor for those whom other triggers do not concern
+SET LOCAL session_replication_role = replica;
+SELECT pg_temp.change_event('run_id = 9'), pg_temp.answer('DELETE FROM learning_credentials.credential_event'),
+       pg_temp.answer('TRUNCATE learning_credentials.credential_event');
+RESET session_replication_role;
 SELECT e.seq, e.actor, e.actor_salt, e.reason, e.reason_salt,
        e.actor_commitment = k.actor_commitment AS actor_commitment,
        e.reason_commitment IS NOT DISTINCT FROM k.reason_commitment AS reason_commitment

@@ -140,10 +140,11 @@ VALUES ($broken, 'Plain', 'course-v1:Test+Broken+1', 'Broken', 9001, 'Alumna', '
        ($broken, 'Plain', 'course-v1:Test+Broken+1', 'Broken', 9002, 'Alumnus', 'invalidated', 'https://example.org/b.pdf', 'A2',
         '2019-02-03', NULL, '{}', '2020-01-01', 'Imported as revoked');
 SQL
+# sealed so far, also what is erased afterwards
+sql('SELECT learning_credentials.seal_history()');
 # an erased history, and one that outlives its credential
-sql("UPDATE learning_credentials.credential_event SET actor = NULL, actor_salt = NULL WHERE credential_uuid = '$chain'");
-sql("UPDATE learning_credentials.credential_event SET reason = NULL, reason_salt = NULL WHERE new_status = 'invalidated' AND credential_uuid IN"
-	  . " (SELECT uuid FROM learning_credentials.credential WHERE user_id = 20)");
+sql("SELECT learning_credentials.erase_events('$chain')");
+sql("SELECT learning_credentials.erase_events(uuid, 3) FROM learning_credentials.credential WHERE user_id = 20");
 sql("DELETE FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id = 6");
 # a run that was cut off in the middle, one that failed, one that waits
 {
@@ -167,6 +168,10 @@ is( sql('SELECT string_agg(DISTINCT status::text, chr(32)) FROM learning_credent
 is( sql('SELECT string_agg(DISTINCT status, chr(32)) FROM learning_credentials.run'),
 	'failed finished queued running', 'runs in every state but cancelled');
 holds($old, 'campus', 'before the dump');
+my $unsealed = "SELECT count(*) > 0 FROM learning_credentials.credential_event e WHERE NOT EXISTS (SELECT FROM"
+  . ' learning_credentials.history_leaf l WHERE (l.credential_uuid, l.seq) = (e.credential_uuid, e.seq))';
+is(sql($unsealed), 't', 'events that are not sealed yet');
+is(sql('SELECT * FROM learning_credentials.verify_history()'), '', 'the history is what was sealed');
 my $content = fingerprint($old, 'campus');
 my $ids = next_ids($old, 'campus');
 is(scalar(grep { /\|0\|/ } split /\n/, $content), 0, 'no table is empty');
@@ -225,6 +230,7 @@ sub equal
 	is(fingerprint($node, $database), $content, "$name: every row of every table is there, and no other");
 	is(next_ids($node, $database), $ids, "$name: the next ids are the same");
 	holds($node, $database, $name);
+	is($node->safe_psql($database, 'SELECT * FROM learning_credentials.verify_history()'), '', "$name: the history verifies");
 	return;
 }
 
@@ -234,6 +240,7 @@ sub goes_on
 	my ($node, $database, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $issued = count_of($node, $database, "status = 'available'");
+	is($node->safe_psql($database, 'SELECT sealed > 0 FROM learning_credentials.seal_history()'), 't', "$name: what was not sealed is");
 	$node->safe_psql($database, <<SQL);
 INSERT INTO learning_credentials.lms_user (id, username) VALUES (500, 'newcomer');
 INSERT INTO learning_credentials.lms_enrollment VALUES ('course-v1:Test+Math+1', 500);
@@ -246,6 +253,9 @@ SQL
 	is($status, 0, "$name: generate_all_credentials() works") or diag($error);
 	is($error, '', "$name: without a warning");
 	settled($node, $database, "$name, issuing");
+	is($node->safe_psql($database, 'SELECT sealed > 10 FROM learning_credentials.seal_history()'), 't', "$name: sealing goes on");
+	is($node->safe_psql($database, "$unsealed UNION ALL SELECT true FROM learning_credentials.verify_history()"), 'f',
+		"$name: all is sealed, once, and verifies");
 	is(count_of($node, $database, "user_id = 500 AND status = 'available'"), 4, "$name: a newcomer gets all credentials");
 	is( $node->safe_psql($database, <<SQL), '0|4', "$name: what was queued or had failed is issued, the chain has one end");
 SELECT count(*) FILTER (WHERE status IN ('generating', 'error')),

@@ -174,7 +174,7 @@ sub count_of
 
 # fingerprint(NODE, DATABASE): a line for every table of the extension that is dumped, with its number of
 # rows and a checksum of all that stands in them. For the content of files stands their sha256, which is
-# generated from it; numbers of roles are each cluster's own.
+# generated from it; numbers of roles and of transactions are each cluster's own.
 sub fingerprint
 {
 	my ($node, $database) = @_;
@@ -184,7 +184,7 @@ SELECT c.oid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnu
   JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'learning_credentials'
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                     AND (a.attname, a.atttypid) NOT IN (('content', 'bytea'::regtype), ('role_oid', 'oid'::regtype))
+                     AND (a.attname, a.atttypid) NOT IN (('content', 'bytea'::regtype), ('role_oid', 'oid'::regtype), ('transaction_id', 'xid8'::regtype))
  WHERE c.relkind = 'r' AND c.oid = ANY (e.extconfig)
  GROUP BY c.oid
  ORDER BY c.oid::regclass::text
