@@ -206,7 +206,8 @@ PROVE_TESTS = \
 	test/t/121_beside.pl \
 	test/t/130_load.pl \
 	test/t/140_reference.pl \
-	test/t/141_examples.pl
+	test/t/141_examples.pl \
+	test/t/150_verify_page.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 # ICU 78 and libqpdf 12 ask for a version of C++ also where C is compiled.

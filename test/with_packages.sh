@@ -105,16 +105,15 @@ allow_cluster() {
 # offered PACKAGE: can it be installed, or is it already?
 offered() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[0-9]* ]]; }
 
-# add_pg_cron MAJOR: the one package that a distribution may not have; the test that needs it skips itself then
-add_pg_cron() {
-    local package=postgresql-$1-cron
-    if ! offered "$package" && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+# add_if_offered PACKAGE: one that a distribution may not have; the test that needs it skips itself, or a part, then
+add_if_offered() {
+    if ! offered "$1" && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
         [ -n "$updated" ] || ! apt update || updated=yes
     fi
-    if offered "$package"; then
-        packages+=("$package")
+    if offered "$1"; then
+        packages+=("$1")
     else
-        say "NO PG_CRON: the package lists offer no $package; what is tested with it is skipped"
+        say "NO ${1^^}: the package lists do not offer $1; what is tested with it is skipped"
     fi
 }
 
@@ -136,7 +135,11 @@ install_packages() {
         PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
     fi
     if [ "$stage" = test ]; then
-        add_pg_cron "${major:-$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')}"
+        add_if_offered "postgresql-${major:-$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')}-cron"
+        command -v npm >/dev/null || add_if_offered npm
+    fi
+    if [ "$stage" = test ] || [ "$stage" = pictures ]; then
+        command -v chromium >/dev/null || add_if_offered chromium
     fi
     find_missing
     [ "${#missing[@]}" -gt 0 ] || return 0

@@ -41,7 +41,8 @@ sub start
 		CORE::open STDERR, '>&', \*STDOUT;
 		exec program(), qw(--headless=new --remote-debugging-pipe --no-sandbox --disable-gpu --disable-dev-shm-usage
 		  --disable-background-networking --disable-component-update --disable-sync --disable-extensions
-		  --no-first-run --no-pings --hide-scrollbars), "--user-data-dir=$profile", @options, 'about:blank'
+		  --no-first-run --no-pings --hide-scrollbars),
+		  '--disable-features=HttpsUpgrades,HttpsFirstBalancedMode', "--user-data-dir=$profile", @options, 'about:blank'
 		  or POSIX::_exit(127);
 	}
 	$self->{to}->autoflush(1);
