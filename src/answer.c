@@ -31,7 +31,9 @@ lc_argument(FunctionCallInfo fcinfo, int number)
 
 	if (PG_ARGISNULL(number))
 		return NULL;
+	/* A proxy puts a blank before what a REST server would take for one of its operators. */
 	argument = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	argument += strspn(argument, " ");
 	return argument[0] == '\0' ? NULL : argument;
 }
 
@@ -87,17 +89,20 @@ lc_answer_problem(int status, const char *message)
 	StringInfoData headers;
 	StringInfoData body;
 
-	initStringInfo(&headers);
-	lc_header_add(&headers, "Content-Type", "application/json; charset=utf-8");
-	lc_header_add(&headers, "Cache-Control", "no-store");
-	if (status == 401)
-		lc_header_add(&headers, "WWW-Authenticate", "Bearer");
-	lc_answer(status, &headers);
-
 	initStringInfo(&body);
 	appendStringInfoString(&body, "{\"error\": ");
 	escape_json(&body, message);
 	appendStringInfoChar(&body, '}');
+
+	/* A proxy that lets no error's body through, because a REST server's own names things, takes ours from a header. */
+	initStringInfo(&headers);
+	lc_header_add(&headers, "Content-Type", "application/json; charset=utf-8");
+	lc_header_add(&headers, "Cache-Control", "no-store");
+	lc_header_add(&headers, "X-Problem", body.data);
+	if (status == 401)
+		lc_header_add(&headers, "WWW-Authenticate", "Bearer");
+	lc_answer(status, &headers);
+
 	return body.data;
 }
 
