@@ -62,6 +62,7 @@ INSERT INTO learning_credentials.access_privilege (level, privilege, object) VAL
     ('verifier', 'SELECT', 'TABLE learning_credentials_api.metadata'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.metadata(text)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_document(text)'),
+    ('verifier', 'EXECUTE', 'FUNCTION learning_credentials.shown_code(uuid)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_page(text)'),
 
     ('learner', 'EXECUTE', 'FUNCTION learning_credentials_api.configured(text)'),

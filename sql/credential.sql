@@ -69,6 +69,9 @@ COMMENT ON COLUMN learning_credentials.credential.invalidation_reason IS 'Why it
 COMMENT ON COLUMN learning_credentials.credential.created IS 'When the row was inserted.';
 COMMENT ON COLUMN learning_credentials.credential.modified IS 'When the row was last changed; set by the lifecycle.';
 
+-- What verifiers are shown, and nothing else: see the view metadata.
+CREATE UNIQUE INDEX credential_shown ON learning_credentials.credential (verify_uuid)
+    WHERE status IN ('available', 'invalidated');
 -- One live credential and one pending replacement for a configuration and user.
 CREATE UNIQUE INDEX credential_live_key ON learning_credentials.credential (configuration_id, user_id,
     (supersedes IS NOT NULL AND status IN ('generating', 'error'))) WHERE status <> 'invalidated';

@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "utils/guc.h"
+#include "utils/plancache.h"
 
 #include "compat.h"
 #include "history_note.h"
@@ -40,6 +41,8 @@ int lc_retry_delay;
 int lc_retrieval_timeout;
 int lc_document_timeout;
 bool lc_notify;
+bool lc_show_pending;
+bool lc_show_invalidation_reason;
 char *lc_databases;
 int lc_max_workers;
 int lc_worker_idle_time;
@@ -64,6 +67,13 @@ define_timeout(const char *name, const char *description, int *variable, int val
 {
 	DefineCustomIntVariable(name, description, "0 turns the limit off.", variable, value, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
+/* What the view metadata shows is settled while a query is planned: plans made before are of no use. */
+static void
+assign_show(bool value, void *extra)
+{
+	ResetPlanCache();
 }
 
 void
@@ -139,6 +149,14 @@ _PG_init(void)
 		"Tells what became of credentials on the channel learning_credentials.",
 		"Off for a transaction that is to be prepared: one that notifies cannot be.", &lc_notify, true,
 		PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"learning_credentials.show_pending",
+		"Shows credentials that were never available to whoever gives their verification code.",
+		"Off, their codes are answered as if there were none.", &lc_show_pending, false, PGC_SUSET, 0,
+		NULL, assign_show, NULL);
+	DefineCustomBoolVariable("learning_credentials.show_invalidation_reason",
+							 "Shows whoever verifies a credential why it was invalidated.", NULL,
+							 &lc_show_invalidation_reason, true, PGC_SUSET, 0, NULL, assign_show, NULL);
 
 	DefineCustomStringVariable(
 		"learning_credentials.history_origin",

@@ -27,6 +27,8 @@ extern int lc_retrieval_timeout; /* ms; 0: none */
 extern int lc_document_timeout;	 /* ms; 0: none */
 extern bool lc_notify;
 extern int lc_keep_runs; /* minutes; 0: for ever */
+extern bool lc_show_pending;
+extern bool lc_show_invalidation_reason;
 
 extern char *lc_history_origin;	  /* the name that checkpoints are signed with */
 extern char *lc_history_key_file; /* empty: none */

@@ -1,12 +1,16 @@
 /*
  * verification.c
- *		The keyed view's support function.
+ *		The keyed view's support functions.
  *
  * learning_credentials_api.metadata shows a credential to whoever has its verification code, and to
  * nobody else. Its WHERE holds keyed(verify_uuid), which is true where the same WHERE, with what the
  * planner pushed down into it, demands verify_uuid = <expression without columns>. This is settled
  * while planning: an error at execution would tell an empty range from one that holds a row, and a
  * statement that is planned and not executed would show what the planner estimates.
+ *
+ * What else the view asks for, shows('pending') and shows('invalidation_reason'), is settled while planning
+ * too, so that it costs no execution anything, and nobody needs a right on it. Planning loads this library,
+ * and with it the settings: a value that somebody gave them before, without the right to, is gone by then.
  */
 #include "postgres.h"
 
@@ -17,11 +21,17 @@
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
+#include "settings.h"
+
 PG_FUNCTION_INFO_V1(lc_keyed);
 PG_FUNCTION_INFO_V1(lc_keyed_support);
+PG_FUNCTION_INFO_V1(lc_shows);
+PG_FUNCTION_INFO_V1(lc_shows_support);
 
 static void
 refuse(void)
@@ -116,4 +126,43 @@ lc_keyed_support(PG_FUNCTION_ARGS)
 		!demands_key(simplify->root->parse->jointree->quals, (Var *) argument))
 		refuse();
 	PG_RETURN_POINTER(makeBoolConst(true, false));
+}
+
+/* Is this shown to verifiers? It is the name of a setting after "show_". */
+static bool
+shows(const char *what)
+{
+	if (strcmp(what, "pending") == 0)
+		return lc_show_pending;
+	if (strcmp(what, "invalidation_reason") == 0)
+		return lc_show_invalidation_reason;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no setting \"show_%s\"", what)));
+}
+
+/* shows(text): where planning has not settled it. */
+Datum
+lc_shows(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(shows(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/*
+ * Planner support of shows(): what the setting is now. A plan that holds it does not outlive a change of the
+ * setting, which forgets all plans. Without a query there may be no plan that is forgotten.
+ */
+Datum
+lc_shows_support(PG_FUNCTION_ARGS)
+{
+	Node *request = (Node *) PG_GETARG_POINTER(0);
+	SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+	Const *what;
+
+	if (!IsA(request, SupportRequestSimplify) || simplify->root == NULL)
+		PG_RETURN_POINTER(NULL);
+
+	what = linitial(simplify->fcall->args);
+	if (!IsA(what, Const) || what->constisnull)
+		PG_RETURN_POINTER(NULL);
+	PG_RETURN_POINTER(makeBoolConst(shows(TextDatumGetCString(what->constvalue)), false));
 }

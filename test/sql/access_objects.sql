@@ -39,6 +39,8 @@ INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.record_events()'),
     ('FUNCTION learning_credentials.settle_access()'),
     ('FUNCTION learning_credentials.take_level(name, text)'),
+    ('FUNCTION learning_credentials.shows(text)'),
+    ('FUNCTION learning_credentials.shows_support(internal)'),
     ('SEQUENCE learning_credentials.credential_configuration_id_seq'),
     ('SEQUENCE learning_credentials.credential_type_id_seq'),
     ('SEQUENCE learning_credentials.executor_id_seq'),
