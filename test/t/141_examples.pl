@@ -10,7 +10,7 @@ use Test::More;
 
 # The first page leaves the database that the others begin with.
 my $first = 'getting-started';
-my @others = qw(sources designing-a-certificate writing-functions lifecycle scheduling listening security backup-and-upgrade);
+my @others = qw(sources designing-a-certificate writing-functions lifecycle scheduling listening security rest backup-and-upgrade);
 
 my $checkout = getcwd();
 my $node = PostgreSQL::Test::Cluster->new('examples');
@@ -62,8 +62,9 @@ sub normal
 {
 	my ($text) = @_;
 
-	$text =~ s/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/UUID/g;
-	$text =~ s/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?([+-]\d\d)?/TIME/g;
+	$text =~ s/(\b|%2F)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/$1UUID/g;
+	$text =~ s/\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:\d\d)?)?/TIME/g;
+	$text =~ s/\b[0-9a-f]{64}\b/SHA256/g;
 	$text =~ s/\b\d{4}-\d\d-\d\d\b/DATE/g;
 	$text =~ s/\b$node->{_port}\b/PORT/g;
 	$text =~ s/with PID \d+/with PID N/g;
