@@ -211,7 +211,7 @@ INSERT INTO page
 SELECT 5, t.typname, l.line, l.content
   FROM pg_type t
   CROSS JOIN LATERAL (
-       SELECT 0, '### ' || t.typname
+       SELECT 0, '### ' || pg_temp.prose(t.typname)
        UNION ALL SELECT 1, ''
        UNION ALL SELECT 2, pg_temp.paragraphs(obj_description(t.oid, 'pg_type'))
        UNION ALL SELECT 3, ''
