@@ -111,6 +111,9 @@ SELECT 'course-v1:Test+Math+1', id, true, '@weekly', 'Europe/Warsaw', '2026-01-0
 RETURNING id
 SQL
 sql("UPDATE learning_credentials.credential_configuration SET run_as = 'author' WHERE id = $authored");
+sql("UPDATE learning_credentials.credential_configuration SET expires_after = '1 year 6 mons 2 days 03:04:05.6',"
+	  . " available_from = '2020-01-01 00:00+02' WHERE id = $plain");
+sql("UPDATE learning_credentials.credential_configuration SET expires_at = '2999-01-01 00:00+02' WHERE id = $authored");
 # a hold that ends, and one that was lifted; grants to somebody listed and to somebody who is not
 sql("SELECT learning_credentials.hold_credential($certificate, 118, 'Plagiarism', '2999-01-01'),"
 	  . " learning_credentials.hold_credential($certificate, 117, 'Mistaken for another')");
@@ -139,6 +142,14 @@ VALUES ($broken, 'Plain', 'course-v1:Test+Broken+1', 'Broken', 9001, 'Alumna', '
         '2019-02-03', 'infinity', '{"note": "a\\\\b\\u2028"}', NULL, NULL),
        ($broken, 'Plain', 'course-v1:Test+Broken+1', 'Broken', 9002, 'Alumnus', 'invalidated', 'https://example.org/b.pdf', 'A2',
         '2019-02-03', NULL, '{}', '2020-01-01', 'Imported as revoked');
+SQL
+# dates: renewed, corrected with another document and without, and to be borne by what failed
+sql(<<SQL);
+SELECT learning_credentials.renew_credential(uuid, E'Renewed\\t"again"')
+  FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id = 30;
+SELECT learning_credentials.correct_issue_date(uuid, '2021-03-28 01:30:00.123456+00', 'Corrected')
+  FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id IN (31, 5) OR legacy_id = 'A1';
+UPDATE learning_credentials.credential SET expires_at = now() WHERE configuration_id = $authored AND user_id = 32;
 SQL
 # sealed so far, also what is erased afterwards
 sql('SELECT learning_credentials.seal_history()');

@@ -57,12 +57,13 @@ SELECT 'history with a gap, a jump or a forbidden step', format('%s event %s: %s
           FROM learning_credentials.credential_event
         WINDOW history AS (PARTITION BY credential_uuid ORDER BY seq)) AS e
  WHERE seq <> n
-    OR old_status IS DISTINCT FROM before
-    OR (old_status IS NULL) <> (seq = 1)
+    OR (seq > 1 AND (old_status IS NULL OR old_status IS DISTINCT FROM before))
+    OR (seq = 1 AND (old_status IS NOT NULL OR new_status <> 'generating')
+        AND NOT EXISTS (SELECT FROM learning_credentials.credential c   -- imported
+                         WHERE c.uuid = credential_uuid AND c.legacy_id IS NOT NULL))
     OR (kind = 'status'
         AND (old_status, new_status) NOT IN (('generating', 'available'), ('generating', 'error'),
                                              ('error', 'generating'), ('available', 'invalidated')))
-    OR (seq = 1 AND new_status <> 'generating')
     OR (new_status IS NULL AND old_status NOT IN ('generating', 'error'))
 
 UNION ALL
