@@ -19,7 +19,7 @@ packages=(g++ gcc libc6-dev make pkg-config
 
 # What only one stage needs: more fonts, the programs that texts and schedules are compared with; the reference of the
 # bench; the compiler that has libFuzzer.
-declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin python3-croniter python3-psycopg2 python3-tz"
+declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin openssl python3-croniter python3-psycopg2 python3-tz"
     [demo]="fonts-noto-cjk" [bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
     python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev"
     [memcheck]="valgrind" [pictures]="fonts-inter-variable fonts-noto-cjk fonts-urw-base35 python3-pil")
@@ -115,6 +115,29 @@ add_if_offered() {
     else
         say "NO ${1^^}: the package lists do not offer $1; what is tested with it is skipped"
     fi
+}
+
+# unpack_nginx: the program into the work folder, where the machine has none. It is not installed: that would start a
+# web server here. The tests that need it skip themselves where it cannot be had.
+unpack_nginx() {
+    local package folder=$work/nginx
+    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then
+        return 0
+    fi
+    for package in nginx nginx-light; do     # the second in distributions older than Debian 12
+        rm -rf "$folder"
+        mkdir "$folder"
+        if ! offered "$package" && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+            [ -n "$updated" ] || ! apt update || updated=yes
+        fi
+        if (cd "$folder" && apt-get -qq download "$package" && dpkg-deb -x ./*.deb .) >/dev/null 2>&1 &&
+            "$folder/usr/sbin/nginx" -v 2>/dev/null
+        then
+            export NGINX_PROGRAM=$folder/usr/sbin/nginx
+            return 0
+        fi
+    done
+    say "NO NGINX: neither on this machine nor in the package lists; what is tested through it is skipped"
 }
 
 install_packages() {
@@ -217,6 +240,7 @@ else
     mkdir -p "$checkout/build" || die "$checkout is not writable"
     work=$(mktemp -d "$checkout/build/$stage.XXXXXX")
 fi
+[ "$stage" != test ] || unpack_nginx
 sockets=$(mktemp -d /tmp/lc-sockets.XXXXXX)     # short: a socket's path has at most 107 bytes
 mkdir "$work/checkout" "$work/out"
 tar -C "$checkout" --exclude=./.git --exclude=./build --exclude=./demo-output --exclude='*.o' \
