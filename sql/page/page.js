@@ -10,12 +10,12 @@
         return;
     }
     const input = document.getElementById('file');
-    const result = document.getElementById('result');
+    const result = document.getElementById('result');       // is read out when it changes
+    const details = document.getElementById('details');
     const largest = 256 * 1024 * 1024;              // bytes; no document is larger
     let latest = 0;
 
-    const show = (...names) => result.replaceChildren(
-        ...names.map(name => document.getElementById(name).content.cloneNode(true)));
+    const show = (place, name) => place.replaceChildren(document.getElementById(name).content.cloneNode(true));
 
     const sha256 = async file => Array.from(
         new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())),
@@ -24,7 +24,8 @@
     async function compare(file) {
         const turn = ++latest;                      // a file that is chosen meanwhile counts
         let hash = '', verdict = 'differs';
-        show('checking');
+        show(result, 'checking');
+        details.replaceChildren();
         try {
             if (file.size <= largest) {
                 hash = await sha256(file);
@@ -35,11 +36,12 @@
         }
         if (turn !== latest)
             return;
-        show(verdict, 'checked-file');
-        result.querySelector('bdi').textContent = file.name;
-        result.querySelector('code').textContent = hash;
-        if (!hash)
-            result.querySelector('.hash .label').remove();
+        show(result, verdict);
+        if (hash) {
+            show(details, 'checked-file');
+            details.querySelector('bdi').textContent = file.name.replace(/[\u202a-\u202e\u2066-\u2069]/g, '');
+            details.querySelector('code').textContent = hash;
+        }
     }
 
     input.addEventListener('change', () => {

@@ -152,18 +152,24 @@ sub look
 {
 	my ($self, %on) = @_;
 
-	$self->call('Emulation.setDeviceMetricsOverride',
-		{ width => 0 + ($on{width} // 1000), height => 0 + ($on{height} // 800), deviceScaleFactor => 0 + ($on{scale} // 1), mobile => JSON::PP::false });
+	$self->{screen} = { width => 0 + ($on{width} // 1000), height => 0 + ($on{height} // 800),
+		deviceScaleFactor => 0 + ($on{scale} // 1), mobile => JSON::PP::false };
+	$self->call('Emulation.setDeviceMetricsOverride', $self->{screen});
 	$self->call('Emulation.setEmulatedMedia',
 		{ media => $on{media} // '', features => [ { name => 'prefers-color-scheme', value => $on{scheme} // 'light' } ] });
 	return;
 }
 
-# picture(FILE): the whole page as a PNG
+# picture(FILE): the whole page as a PNG, on a screen that is as high as the page
 sub picture
 {
 	my ($self, $file) = @_;
-	return keep($file, $self->call('Page.captureScreenshot', { format => 'png', captureBeyondViewport => JSON::PP::true })->{data});
+	my $height = $self->call('Page.getLayoutMetrics')->{cssContentSize}{height};
+
+	$self->call('Emulation.setDeviceMetricsOverride', { %{ $self->{screen} }, height => 0 + $height });
+	keep($file, $self->call('Page.captureScreenshot', { format => 'png' })->{data});
+	$self->call('Emulation.setDeviceMetricsOverride', $self->{screen});
+	return $file;
 }
 
 # paper(FILE): the page as a PDF
