@@ -194,7 +194,7 @@ BEGIN
                   WHEN NOT FOUND THEN 'unknown'
                   WHEN shown.is_valid THEN 'valid'
                   WHEN shown.status = 'invalidated' THEN 'invalidated'
-                  WHEN shown.expires_at <= now() THEN 'expired'
+                  WHEN shown.status = 'available' THEN 'expired'
                   ELSE 'pending' END;
     zone := learning_credentials.page_zone(shown.zone);     -- the document's
 
@@ -226,7 +226,7 @@ BEGIN
         'issue_date', learning_credentials.page_date(shown.issue_date, zone, texts),
         'valid_until', CASE WHEN state = 'valid' AND isfinite(shown.expires_at)
                             THEN learning_credentials.page_time(texts->>'date_time', shown.expires_at, zone, texts) END,
-        'expired_on', CASE WHEN shown.expires_at <= now()
+        'expired_on', CASE WHEN state IN ('invalidated', 'expired') AND shown.expires_at <= now()
                            THEN learning_credentials.page_time(texts->>'date_time', shown.expires_at, zone, texts) END,
         'never_expires', CASE WHEN state = 'valid' AND coalesce(shown.expires_at, 'infinity') = 'infinity' THEN '' END,
         'why', CASE WHEN num_nonnulls(shown.invalidation_reason, shown.superseded_by) > 0 THEN '' END,
@@ -239,4 +239,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials_api.verify_page(text) IS
-'The page about the credential with a verification code, for a person: valid, invalidated, expired, or, with status 404, unknown; 400 when the text is no code. In the language that Accept-Language asks for: en, de, es, fr, ar.';
+'The page about the credential with a verification code, for a person: valid, invalidated, expired, not issued yet where verifiers are shown that, or, with status 404, unknown; 400 when the text is no code. In the language that Accept-Language asks for: en, de, es, fr, ar.';

@@ -86,6 +86,19 @@ SELECT line FROM pg_temp.visit('d0000005-0000-4000-8000-000000000000') AS r, reg
  WHERE line ~ '<title|<dt|class=.reason|^two|^b\s';
 \echo '---- in error'
 SELECT pg_temp.words('d0000006-0000-4000-8000-000000000000');
+\echo '---- in error, and verifiers are shown that'
+SET LOCAL learning_credentials.show_pending = on;
+SELECT pg_temp.words('d0000006-0000-4000-8000-000000000000');
+UPDATE learning_credentials.credential SET expires_at = '2026-01-01' WHERE verify_uuid = 'd0000006-0000-4000-8000-000000000000';
+SELECT r.status, substring(r.page FROM '<body class="(\w+)">') AS state, r.page ~ 'Expired' AS expired
+  FROM pg_temp.visit('d0000006-0000-4000-8000-000000000000') AS r;
+SET LOCAL learning_credentials.show_pending = off;
+SELECT r.status, substring(r.page FROM '<body class="(\w+)">') AS state FROM pg_temp.visit('d0000006-0000-4000-8000-000000000000') AS r;
+\echo '---- invalidated, and the reason is nobody''s business'
+SET LOCAL learning_credentials.show_invalidation_reason = off;
+SELECT line FROM pg_temp.words('d0000002-0000-4000-8000-000000000000') AS line WHERE line ~ 'Reason|changed|replaced';
+SELECT count(*) FROM pg_temp.visit('d0000005-0000-4000-8000-000000000000') AS r WHERE r.page ~ 'class="(why|reason)"';
+SET LOCAL learning_credentials.show_invalidation_reason = on;
 \echo '---- unknown'
 SELECT pg_temp.words('d0000009-0000-4000-8000-000000000000');
 \echo '---- malformed'

@@ -22,7 +22,7 @@ make_path($pictures);
 
 # ---------------------------------------------------------------- credentials in every state
 my $primary = new_node('primary', 'wal_level = replica', 'max_wal_senders = 4', "TimeZone = 'UTC'",
-	"learning_credentials.organization = 'University of London'");
+	"learning_credentials.organization = 'University of London'", 'learning_credentials.show_pending = on');
 $primary->safe_psql('postgres', 'CREATE EXTENSION learning_credentials');
 $primary->safe_psql('postgres', <<'SQL');
 CREATE ROLE anonymous;
@@ -36,7 +36,7 @@ INSERT INTO learning_credentials.credential
      status, issue_date, expires_at, supersedes, superseded_by, invalidated_at, invalidation_reason)
 SELECT ('0000000' || n || '-0000-7000-8000-000000000000')::uuid, ('a000000' || n || '-0000-4000-8000-000000000000')::uuid,
        c.id, 'Certificate of Achievement', c.learning_context_key, context, n, name, status::learning_credentials.credential_status,
-       '2026-06-12 12:00+00', expires::timestamptz,
+       CASE WHEN status <> 'generating' THEN '2026-06-12 12:00+00'::timestamptz END, expires::timestamptz,
        ('0000000' || supersedes || '-0000-7000-8000-000000000000')::uuid,
        ('0000000' || superseded_by || '-0000-7000-8000-000000000000')::uuid,
        CASE WHEN reason IS NOT NULL THEN now() END, reason
@@ -46,11 +46,12 @@ SELECT ('0000000' || n || '-0000-7000-8000-000000000000')::uuid, ('a000000' || n
                (3, 'محمد بن موسى الخوارزمي', 'الجبر والمقابلة', 'available', '2026-08-01', NULL, NULL, NULL),
                (4, '<script>alert(1)</script>', '"><img src=x onerror=''alert(1)''>', 'available', NULL, NULL, NULL, NULL),
                (5, repeat('Wolfeschlegelsteinhausenbergerdorff', 8), repeat('長い名前', 60), 'invalidated', '2026-08-01', NULL, NULL,
-                E'<b>One</b>\nTwo' || repeat('!', 200))
+                E'<b>One</b>\nTwo' || repeat('!', 200)),
+               (6, 'Mary Somerville', 'Mechanism of the Heavens', 'generating', NULL, NULL, NULL, NULL)
        ) AS v (n, name, context, status, expires, supersedes, superseded_by, reason);
 INSERT INTO learning_credentials.document (credential_uuid, content, media_type)
 SELECT uuid, learning_credentials.preview_pdf('{"page": {}}', 'Holder ' || user_id, 'Course', '2026-06-12'), 'application/pdf'
-  FROM learning_credentials.credential;
+  FROM learning_credentials.credential WHERE status <> 'generating';
 SQL
 
 my $files = PostgreSQL::Test::Utils::tempdir();
@@ -89,11 +90,12 @@ my %code = (
 	expired => 'a0000003-0000-4000-8000-000000000000',
 	hostile => 'a0000004-0000-4000-8000-000000000000',
 	long => 'a0000005-0000-4000-8000-000000000000',
+	pending => 'a0000006-0000-4000-8000-000000000000',
 	unknown => 'ffffffff-0000-4000-8000-000000000000',
 	malformed => 'certificate');
 
 # ---------------------------------------------------------------- over HTTP
-my %status = (valid => 200, invalidated => 200, expired => 200, hostile => 200, long => 200, unknown => 404, malformed => 400);
+my %status = (valid => 200, invalidated => 200, expired => 200, hostile => 200, long => 200, pending => 200, unknown => 404, malformed => 400);
 foreach my $state (sort keys %code)
 {
 	my $answer = HTTP::Tiny->new->get("$base/$code{$state}", { headers => { 'Accept-Language' => 'fr-CH, fr;q=0.9, en;q=0.8' } });
@@ -148,6 +150,7 @@ my %word = (
 	valid => { en => 'Valid', de => 'Gültig', es => 'Válida', fr => 'Valide', ar => 'صالحة' },
 	invalidated => { en => 'Invalidated', de => 'Ungültig', es => 'Anulada', fr => 'Annulée', ar => 'ملغاة' },
 	expired => { en => 'Expired', de => 'Abgelaufen', es => 'Caducada', fr => 'Expirée', ar => 'منتهية الصلاحية' },
+	pending => { en => 'Not issued yet', de => 'Noch nicht ausgestellt', es => 'Aún no emitida', fr => 'Pas encore délivrée', ar => 'لم تصدر بعد' },
 	unknown => { en => 'Not found', de => 'Nicht gefunden', es => 'No encontrada', fr => 'Introuvable', ar => 'غير موجودة' },
 	malformed => { en => 'Not a verification code', de => 'Kein Prüfcode', es => 'No es un código de verificación',
 		fr => 'Code de vérification non valable', ar => 'ليس رمز تحقق' });
@@ -197,7 +200,7 @@ JS
 	like($info, qr/^Pages:\s+[12]$/m, "$state: it is printed");
 	system 'pdftoppm', '-r', '60', '-png', '-singlefile', "$pictures/$state.pdf", "$pictures/$state-print";
 }
-is_deeply([ map { scalar keys %$_ } values %drawing ], [ (1) x 5 ], 'five states, five drawings');
+is_deeply([ map { scalar keys %$_ } values %drawing ], [ (1) x 6 ], 'six states, six drawings');
 
 # ---------------------------------------------------------------- names
 $browser->open("$base/$code{hostile}");
