@@ -134,6 +134,8 @@ REGRESS = \
 	definitions \
 	lifecycle \
 	issuing \
+	planning \
+	exceptions \
 	rights \
 	levels \
 	access_objects \
@@ -165,7 +167,8 @@ ISOLATION = \
 	runs \
 	schedule_due \
 	definitions_rights \
-	access_twice
+	access_twice \
+	exceptions_runs
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
 PROVE_TESTS = \

@@ -41,7 +41,7 @@ RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_hold_credential';
 COMMENT ON FUNCTION learning_credentials.hold_credential(bigint, bigint, text, timestamptz) IS
-'Has nothing issued to a user: no run does, no retry, no reissue, and generate_credential() is refused. Waits for whoever is just making a document for the user. What was issued before stays. Errors: 55000 the user has a grant; 22023 no reason, or an end that is not ahead; 42704 there is no such configuration.';
+'Has nothing issued to a user: no run does, no retry, no reissue, and generate_credential() is refused. Waits for a run that is just making the user''s document. What was issued before stays. Errors: 55000 the user has a grant; 22023 no reason, or an end that is not ahead; 42704 there is no such configuration.';
 
 CREATE FUNCTION learning_credentials.lift_exception(configuration_id bigint, user_id bigint)
 RETURNS void

@@ -170,10 +170,10 @@ lc_next_due(TimestampTz *when)
 			"       (SELECT c.retry_at FROM learning_credentials.credential c"
 			"          JOIN learning_credentials.credential_configuration f ON f.id = c.configuration_id"
 			"         WHERE c.status = 'error' AND c.retry_at IS NOT NULL AND f.suspension_reason IS NULL"
-			"           AND " LC_NOT_HELD(
-				"c") "           AND NOT EXISTS (SELECT FROM learning_credentials.run r"
-					 "                            WHERE r.configuration_id = f.id AND r.status = 'queued')"
-					 "         ORDER BY c.retry_at LIMIT 1))",
+			"           AND NOT " LC_IS_HELD
+			"           AND NOT EXISTS (SELECT FROM learning_credentials.run r"
+			"                            WHERE r.configuration_id = f.id AND r.status = 'queued')"
+			"         ORDER BY c.retry_at LIMIT 1))",
 		.types = { InvalidOid },
 		.custom = true,
 	};

@@ -208,15 +208,13 @@ static void
 withdraw(const Enqueue *enqueue)
 {
 	static LcStatement update = {
-		.sql =
-			"UPDATE learning_credentials.credential c"
-			"   SET status = 'invalidated', invalidation_reason = $3"
-			"  FROM (SELECT o.uuid FROM learning_credentials.credential o"
-			"         WHERE o.configuration_id = $1 AND o.user_id = ANY ($2) AND o.status = 'available'"
-			"           AND NOT EXISTS (SELECT FROM " LC_GRANT_OF(
-				"o") ")"
-					 "           FOR NO KEY UPDATE OF o SKIP LOCKED) AS lost"
-					 " WHERE c.uuid = lost.uuid",
+		.sql = "UPDATE learning_credentials.credential t"
+			   "   SET status = 'invalidated', invalidation_reason = $3"
+			   "  FROM (SELECT c.uuid FROM learning_credentials.credential c"
+			   "         WHERE c.configuration_id = $1 AND c.user_id = ANY ($2)"
+			   "           AND c.status = 'available' AND NOT " LC_IS_GRANTED
+			   "           FOR NO KEY UPDATE SKIP LOCKED) AS lost"
+			   " WHERE t.uuid = lost.uuid",
 		.types = { INT8OID, INT8ARRAYOID, TEXTOID },
 		.custom = true,
 	};

@@ -117,7 +117,7 @@ decide(FunctionCallInfo fcinfo, const char *kind)
 			   "    SET kind = excluded.kind, reason = excluded.reason, author = excluded.author,"
 			   "        ends_at = excluded.ends_at, created = excluded.created,"
 			   "        lifted_at = NULL, lifted_by = NULL"
-			   "  WHERE x.kind = excluded.kind OR NOT " LC_EXCEPTION_COUNTS("x"),
+			   "  WHERE x.kind = excluded.kind OR NOT (" LC_EXCEPTION_COUNTS ")",
 		.types = { INT8OID, INT8OID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID },
 	};
 	Datum values[6];
@@ -166,7 +166,7 @@ lc_lift_exception(PG_FUNCTION_ARGS)
 	static LcStatement update = {
 		.sql = "UPDATE learning_credentials.exception x"
 			   "   SET lifted_at = clock_timestamp(), lifted_by = $3"
-			   " WHERE configuration_id = $1 AND user_id = $2 AND " LC_EXCEPTION_COUNTS("x"),
+			   " WHERE configuration_id = $1 AND user_id = $2 AND " LC_EXCEPTION_COUNTS,
 		.types = { INT8OID, INT8OID, JSONBOID },
 	};
 	Datum values[3];
@@ -198,7 +198,7 @@ lc_refuse_held(int64 configuration_id, int64 user_id)
 	static LcStatement select = {
 		.sql = "SELECT reason FROM learning_credentials.exception x"
 			   " WHERE configuration_id = $1 AND user_id = $2 AND kind = 'hold'"
-			   "   AND " LC_EXCEPTION_COUNTS("x"),
+			   "   AND " LC_EXCEPTION_COUNTS,
 		.types = { INT8OID, INT8OID },
 		.latest = true,
 	};
@@ -218,11 +218,11 @@ lc_end_held(int64 configuration_id, const Datum *uuids, const int64 *user_ids, i
 			char **error)
 {
 	static LcStatement select = {
-		.sql = "SELECT u.number, h.reason"
+		.sql = "SELECT u.number, x.reason"
 			   "  FROM unnest($2) WITH ORDINALITY AS u (user_id, number)"
-			   "  JOIN learning_credentials.exception h"
-			   "    ON h.configuration_id = $1 AND h.user_id = u.user_id AND h.kind = 'hold'"
-			   "   AND " LC_EXCEPTION_COUNTS("h"),
+			   "  JOIN learning_credentials.exception x"
+			   "    ON x.configuration_id = $1 AND x.user_id = u.user_id AND x.kind = 'hold'"
+			   "   AND " LC_EXCEPTION_COUNTS,
 		.types = { INT8OID, INT8ARRAYOID },
 		.latest = true,
 	};
@@ -272,7 +272,7 @@ lc_grant_reason(int64 configuration_id, int64 user_id)
 	static LcStatement select = {
 		.sql = "SELECT reason FROM learning_credentials.exception x"
 			   " WHERE configuration_id = $1 AND user_id = $2 AND kind = 'grant'"
-			   "   AND " LC_EXCEPTION_COUNTS("x"),
+			   "   AND " LC_EXCEPTION_COUNTS,
 		.types = { INT8OID, INT8OID },
 	};
 	Datum values[] = { Int64GetDatum(configuration_id), Int64GetDatum(user_id) };

@@ -9,25 +9,24 @@
 
 #include "postgres.h"
 
-/* In SQL: whether an exception counts; "x" is the alias of table exception. */
-#define LC_EXCEPTION_COUNTS(x) \
-	"(" x ".lifted_at IS NULL AND (" x ".ends_at IS NULL OR " x ".ends_at > now()))"
+/* In SQL, with "x" for table exception and "c" for a row with configuration_id and user_id. */
 
-/* In SQL: whether the user of a credential is not held; "c" is the alias of table credential. */
-#define LC_NOT_HELD(c)                                                                 \
-	"NOT EXISTS (SELECT FROM learning_credentials.exception h"                         \
-	" WHERE h.configuration_id = " c ".configuration_id AND h.user_id = " c ".user_id" \
-	" AND h.kind = 'hold' AND " LC_EXCEPTION_COUNTS("h") ")"
+/* Does the exception count? */
+#define LC_EXCEPTION_COUNTS "x.lifted_at IS NULL AND (x.ends_at IS NULL OR x.ends_at > now())"
 
-/* In SQL: an exception of kind grant that counts, as "g", for the user of a credential. */
-#define LC_GRANT_OF(c)                                                                 \
-	"learning_credentials.exception g"                                                 \
-	" WHERE g.configuration_id = " c ".configuration_id AND g.user_id = " c ".user_id" \
-	" AND g.kind = 'grant' AND " LC_EXCEPTION_COUNTS("g")
+/* The exception of the row's user of a kind that follows, quoted; after a FROM. */
+#define LC_EXCEPTION_OF                                                                                 \
+	"learning_credentials.exception x"                                                                  \
+	" WHERE x.configuration_id = c.configuration_id AND x.user_id = c.user_id AND " LC_EXCEPTION_COUNTS \
+	" AND x.kind = "
 
-/* In SQL: whether an invalidated credential, "c", is not given back by a later grant of somebody's. */
-#define LC_NOT_GIVEN_BACK(c) \
-	"NOT EXISTS (SELECT FROM " LC_GRANT_OF(c) " AND g.created > " c ".invalidated_at)"
+/* Is the user held? Has the user a grant? */
+#define LC_IS_HELD "EXISTS (SELECT FROM " LC_EXCEPTION_OF "'hold')"
+#define LC_IS_GRANTED "EXISTS (SELECT FROM " LC_EXCEPTION_OF "'grant')"
+
+/* Does a later grant give back the credential, which was invalidated? */
+#define LC_IS_GIVEN_BACK \
+	"EXISTS (SELECT FROM " LC_EXCEPTION_OF "'grant' AND x.created > c.invalidated_at)"
 
 /* The member of a credential's evidence that tells of a grant. */
 #define LC_EXCEPTION_MEMBER "exception"

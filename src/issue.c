@@ -642,26 +642,24 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 		 int64 run_id, const LcReplacing *replacing, pg_uuid_t *uuid)
 {
 	static LcStatement insert = {
-		.sql =
-			"WITH new AS ("
-			"    INSERT INTO learning_credentials.credential"
-			"           (configuration_id, credential_type_name, learning_context_key, user_id,"
-			"            evidence, run_id, supersedes, issue_date, expires_at)"
-			"    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7, $10, $11"
-			"      FROM unnest($4, $5) WITH ORDINALITY AS u (user_id, evidence, number)"
-			"     WHERE $6 IS NULL"
-			"        OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
-			"                        WHERE c.configuration_id = $1 AND c.user_id = u.user_id"
-			"                          AND c.status = 'invalidated' AND " LC_NOT_GIVEN_BACK(
-				"c") ")"
-					 "     ORDER BY u.number"
-					 "    ON CONFLICT DO NOTHING"
-					 "    RETURNING uuid),"
-					 " event AS ("
-					 "    INSERT INTO learning_credentials.credential_event"
-					 "           (credential_uuid, seq, configuration_id, run_id, new_status, actor, reason)"
-					 "    SELECT uuid, 1, $1, $6, 'generating', $8, $9 FROM new)"
-					 " SELECT uuid FROM new",
+		.sql = "WITH new AS ("
+			   "    INSERT INTO learning_credentials.credential"
+			   "           (configuration_id, credential_type_name, learning_context_key, user_id,"
+			   "            evidence, run_id, supersedes, issue_date, expires_at)"
+			   "    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7, $10, $11"
+			   "      FROM unnest($4, $5) WITH ORDINALITY AS u (user_id, evidence, number)"
+			   "     WHERE $6 IS NULL"
+			   "        OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
+			   "                        WHERE c.configuration_id = $1 AND c.user_id = u.user_id"
+			   "                          AND c.status = 'invalidated' AND NOT " LC_IS_GIVEN_BACK ")"
+			   "     ORDER BY u.number"
+			   "    ON CONFLICT DO NOTHING"
+			   "    RETURNING uuid),"
+			   " event AS ("
+			   "    INSERT INTO learning_credentials.credential_event"
+			   "           (credential_uuid, seq, configuration_id, run_id, new_status, actor, reason)"
+			   "    SELECT uuid, 1, $1, $6, 'generating', $8, $9 FROM new)"
+			   " SELECT uuid FROM new",
 		.types = { INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, JSONBARRAYOID, INT8OID, UUIDOID, JSONBOID,
 				   TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID },
 		.custom = true,

@@ -348,26 +348,27 @@ lc_plan_run(PG_FUNCTION_ARGS)
 		"SELECT p.user_id, CASE WHEN p.action = 'withdraw' AND NOT $2 THEN 'exists' ELSE p.action END,"
 		"       p.is_eligible, p.eligible_since, coalesce(c.uuid, i.uuid), p.details, p.shortfall,"
 		"       CASE p.action"
-		"       WHEN 'issue' THEN (SELECT g.reason FROM " LC_GRANT_OF(
-			"p") " AND NOT p.is_eligible)"
-				 "       WHEN 'held' THEN h.reason"
-				 "       WHEN 'withdraw' THEN CASE WHEN $2 THEN $3 END"
-				 "       WHEN 'too_early' THEN $4"
-				 "       WHEN 'too_late' THEN 'expires_at is past'"
-				 "       WHEN 'invalidated' THEN i.invalidation_reason"
-				 "       ELSE c.error_message END"
-				 "  FROM (SELECT $1 AS configuration_id, * FROM planned) AS p"
-				 "  LEFT JOIN learning_credentials.credential c"
-				 "    ON c.configuration_id = $1 AND c.user_id = p.user_id AND c.status <> 'invalidated'"
-				 "   AND CASE WHEN p.action = 'retry' THEN c.status = 'error' AND c.retry_at <= now()"
-				 "            ELSE NOT (c.supersedes IS NOT NULL AND c.status IN ('generating', 'error')) END"
-				 "  LEFT JOIN LATERAL ("
-				 "       SELECT e.uuid, e.invalidation_reason FROM learning_credentials.credential e"
-				 "        WHERE p.action = 'invalidated'"
-				 "          AND e.configuration_id = $1 AND e.user_id = p.user_id AND e.status = 'invalidated'"
-				 "        ORDER BY e.invalidated_at DESC, e.uuid DESC LIMIT 1) AS i ON true"
-				 "  LEFT JOIN learning_credentials.exception h"
-				 "    ON h.configuration_id = $1 AND h.user_id = p.user_id AND p.action = 'held'";
+		"       WHEN 'issue' THEN x.reason"
+		"       WHEN 'held' THEN x.reason"
+		"       WHEN 'withdraw' THEN CASE WHEN $2 THEN $3 END"
+		"       WHEN 'too_early' THEN $4"
+		"       WHEN 'too_late' THEN 'expires_at is past'"
+		"       WHEN 'invalidated' THEN i.invalidation_reason"
+		"       ELSE c.error_message END"
+		"  FROM planned p"
+		"  LEFT JOIN learning_credentials.credential c"
+		"    ON c.configuration_id = $1 AND c.user_id = p.user_id AND c.status <> 'invalidated'"
+		"   AND CASE WHEN p.action = 'retry' THEN c.status = 'error' AND c.retry_at <= now()"
+		"            ELSE NOT (c.supersedes IS NOT NULL AND c.status IN ('generating', 'error')) END"
+		"  LEFT JOIN LATERAL ("
+		"       SELECT e.uuid, e.invalidation_reason FROM learning_credentials.credential e"
+		"        WHERE p.action = 'invalidated'"
+		"          AND e.configuration_id = $1 AND e.user_id = p.user_id AND e.status = 'invalidated'"
+		"        ORDER BY e.invalidated_at DESC, e.uuid DESC LIMIT 1) AS i ON true"
+		"  LEFT JOIN learning_credentials.exception x"
+		"    ON x.configuration_id = $1 AND x.user_id = p.user_id"
+		"   AND x.kind = CASE WHEN p.action = 'held' THEN 'hold' WHEN NOT p.is_eligible THEN 'grant' END"
+		"   AND " LC_EXCEPTION_COUNTS;
 	Oid types[] = { INT8OID, BOOLOID, TEXTOID, TEXTOID };
 	Datum values[lengthof(types)];
 	RunPlan plan = { .desc = planned_desc() };
@@ -461,14 +462,13 @@ static void
 count_first_run(void *argument)
 {
 	Announcement *announcement = argument;
-	LcDeadline deadline = {
-		.what = "plan", .name = "first run", .setting = "", .limit = announcement->milliseconds
-	};
+	LcDeadline deadline = { .what = "plan", .setting = "", .limit = announcement->milliseconds };
 	LcIdentity before;
 
 	lc_act_as_owner(&before);
 	announcement->plan.configuration = lc_configuration_load(announcement->configuration_id);
 	lc_act_as_before(&before);
+	deadline.name = announcement->plan.configuration->learning_context_key;
 	lc_deadline(&deadline, count_in_time, &announcement->plan);
 }
 

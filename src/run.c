@@ -99,17 +99,16 @@ void
 lc_queue_retries(void)
 {
 	static LcStatement insert = {
-		.sql =
-			"INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger)"
-			" SELECT DISTINCT due.configuration_id, session_user, 'retry'"
-			"   FROM (SELECT c.configuration_id FROM learning_credentials.credential c"
-			"          WHERE c.status = 'error' AND c.retry_at <= now() AND " LC_NOT_HELD(
-				"c") "            FOR NO KEY UPDATE SKIP LOCKED) AS due"
-					 "   JOIN learning_credentials.credential_configuration d ON d.id = due.configuration_id"
-					 "  WHERE d.suspension_reason IS NULL"
-					 "    AND NOT EXISTS (SELECT FROM learning_credentials.run r"
-					 "                     WHERE r.configuration_id = d.id AND r.status = 'queued')"
-					 " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING",
+		.sql = "INSERT INTO learning_credentials.run (configuration_id, requested_by, trigger)"
+			   " SELECT DISTINCT due.configuration_id, session_user, 'retry'"
+			   "   FROM (SELECT c.configuration_id FROM learning_credentials.credential c"
+			   "          WHERE c.status = 'error' AND c.retry_at <= now() AND NOT " LC_IS_HELD
+			   "            FOR NO KEY UPDATE SKIP LOCKED) AS due"
+			   "   JOIN learning_credentials.credential_configuration d ON d.id = due.configuration_id"
+			   "  WHERE d.suspension_reason IS NULL"
+			   "    AND NOT EXISTS (SELECT FROM learning_credentials.run r"
+			   "                     WHERE r.configuration_id = d.id AND r.status = 'queued')"
+			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING",
 		.custom = true,
 	};
 
@@ -211,11 +210,11 @@ static uint64
 requeue_due(const LcRun *run)
 {
 	static LcStatement update = {
-		.sql = "UPDATE learning_credentials.credential c SET status = 'generating', run_id = $2"
-			   "  FROM (SELECT uuid FROM learning_credentials.credential o"
-			   "         WHERE configuration_id = $1 AND status = 'error' AND retry_at <= now()"
-			   "           AND " LC_NOT_HELD("o") "           FOR NO KEY UPDATE SKIP LOCKED) AS due"
-												  " WHERE c.uuid = due.uuid",
+		.sql = "UPDATE learning_credentials.credential t SET status = 'generating', run_id = $2"
+			   "  FROM (SELECT c.uuid FROM learning_credentials.credential c"
+			   "         WHERE c.configuration_id = $1 AND c.status = 'error' AND c.retry_at <= now()"
+			   "           AND NOT " LC_IS_HELD " FOR NO KEY UPDATE SKIP LOCKED) AS due"
+			   " WHERE t.uuid = due.uuid",
 		.types = { INT8OID, INT8OID },
 		.custom = true,
 	};

@@ -143,9 +143,10 @@ read_set(const char *sql, int64 configuration_id)
 static void
 read_grants(LcStanding *standing)
 {
-	static const char *const sql = "SELECT user_id, reason FROM learning_credentials.exception x"
-								   " WHERE configuration_id = $1 AND kind = 'grant'"
-								   "   AND " LC_EXCEPTION_COUNTS("x") " ORDER BY user_id";
+	static const char *const sql =
+		"SELECT x.user_id, x.reason FROM learning_credentials.exception x"
+		" WHERE x.configuration_id = $1 AND x.kind = 'grant' AND " LC_EXCEPTION_COUNTS
+		" ORDER BY x.user_id";
 	Oid types[] = { INT8OID };
 	Datum values[] = { Int64GetDatum(standing->configuration->id) };
 	int i;
@@ -182,18 +183,16 @@ add_holder(int64 user_id, void *argument)
 static void
 read_holders(LcStanding *standing)
 {
-#define OF_A_RUN(c) c ".run_id IS NOT NULL AND NOT " c ".evidence ? '" LC_EXCEPTION_MEMBER "'"
 	static const char *const sql =
 		"SELECT c.user_id FROM learning_credentials.credential c"
 		" WHERE c.configuration_id = $1 AND c.status = 'available'"
-		"   AND ((" OF_A_RUN(
-			"c") ")"
-				 "        OR (c.supersedes IS NOT NULL"
-				 "            AND EXISTS (SELECT FROM learning_credentials.credential o"
-				 "                         WHERE o.configuration_id = $1 AND o.user_id = c.user_id AND " OF_A_RUN(
-					 "o") ")))"
-						  "   AND NOT EXISTS (SELECT FROM " LC_GRANT_OF("c") ")"
-																			 " ORDER BY 1";
+		"   AND ((c.run_id IS NOT NULL AND NOT c.evidence ? '" LC_EXCEPTION_MEMBER "')"
+		"        OR (c.supersedes IS NOT NULL"
+		"            AND EXISTS (SELECT FROM learning_credentials.credential o"
+		"                         WHERE o.configuration_id = $1 AND o.user_id = c.user_id"
+		"                           AND o.run_id IS NOT NULL"
+		"                           AND NOT o.evidence ? '" LC_EXCEPTION_MEMBER "')))"
+		"   AND NOT " LC_IS_GRANTED " ORDER BY 1";
 	Holders *holders = &standing->holders;
 
 	if (!standing->configuration->withdraw)
@@ -208,6 +207,13 @@ read_holders(LcStanding *standing)
 LcStanding *
 lc_standing_load(const LcConfiguration *configuration)
 {
+	static const char *const ended =
+		"SELECT user_id FROM learning_credentials.credential"
+		" WHERE configuration_id = $1 AND status = 'invalidated' ORDER BY 1";
+	static const char *const ended_for_good =
+		"SELECT c.user_id FROM learning_credentials.credential c"
+		" WHERE c.configuration_id = $1 AND c.status = 'invalidated' AND NOT " LC_IS_GIVEN_BACK
+		" ORDER BY 1";
 	LcStanding *standing = palloc0(sizeof(LcStanding));
 
 	standing->configuration = configuration;
@@ -218,20 +224,14 @@ lc_standing_load(const LcConfiguration *configuration)
 	standing->live = read_set("SELECT user_id FROM learning_credentials.credential"
 							  " WHERE configuration_id = $1 AND status <> 'invalidated' ORDER BY 1",
 							  configuration->id);
-	standing->ended = read_set(standing->grant_count == 0
-								   ? "SELECT user_id FROM learning_credentials.credential"
-									 " WHERE configuration_id = $1 AND status = 'invalidated' ORDER BY 1"
-								   : "SELECT user_id FROM learning_credentials.credential c"
-									 " WHERE configuration_id = $1 AND status = 'invalidated'"
-									 "   AND " LC_NOT_GIVEN_BACK("c") " ORDER BY 1",
-							   configuration->id);
+	standing->ended = read_set(standing->grant_count == 0 ? ended : ended_for_good, configuration->id);
 	standing->due = read_set("SELECT user_id FROM learning_credentials.credential"
 							 " WHERE configuration_id = $1 AND status = 'error' AND retry_at <= now()"
 							 " ORDER BY 1",
 							 configuration->id);
-	standing->held = read_set("SELECT user_id FROM learning_credentials.exception x"
-							  " WHERE configuration_id = $1 AND kind = 'hold'"
-							  "   AND " LC_EXCEPTION_COUNTS("x") " ORDER BY 1",
+	standing->held = read_set("SELECT x.user_id FROM learning_credentials.exception x"
+							  " WHERE x.configuration_id = $1 AND x.kind = 'hold'"
+							  "   AND " LC_EXCEPTION_COUNTS " ORDER BY 1",
 							  configuration->id);
 	read_holders(standing);
 	PopActiveSnapshot();
