@@ -211,7 +211,8 @@ PROVE_TESTS = \
 	test/t/140_reference.pl \
 	test/t/141_examples.pl \
 	test/t/150_verify_page.pl \
-	test/t/160_rest.pl
+	test/t/160_rest.pl \
+	test/t/170_rest_answers.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 # ICU 78 and libqpdf 12 ask for a version of C++ also where C is compiled.

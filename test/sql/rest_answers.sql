@@ -360,6 +360,18 @@ SELECT n, r.* FROM unnest(ARRAY[2, 3, 4, 7, 8, 9]) AS n,
 SELECT r.* FROM pg_temp.request('lc_rest_anonymous', '', 'metadata(''f0000000-0000-4000-8000-00000000dead'')') AS r;
 SELECT left(code, 50) AS code, r.* FROM unnest(ARRAY[NULL, '', 'x', '{a0000000-0000-4000-8000-000000000001}', 'a0000000-0000-4000-8000-00000000000', ''' OR true --', 'a0000000-0000-4000-8000-000000000001 ', repeat('a', 1000000)]) AS code,
        LATERAL pg_temp.request('lc_rest_anonymous', '', format('metadata(%L)', code)) AS r;
+-- what an issuer keeps private, or shows early
+SET LOCAL learning_credentials.show_invalidation_reason = off;
+SELECT r.body::json->>'invalidation_reason' IS NULL AS private FROM pg_temp.request('lc_rest_anonymous', '', 'metadata(''a0000000-0000-4000-8000-000000000002'')') AS r;
+SELECT pg_temp.learner(81, 'credentials()') ~ 'Name changed' AS holder,
+       (SELECT r.body ~ 'Name changed' FROM pg_temp.request('lc_rest_staff', '{"user_id": 81}', 'credentials()') AS r) AS staff;
+RESET learning_credentials.show_invalidation_reason;
+SELECT pg_temp.learner(81, 'credentials()') ~ 'Name changed' AS holder;
+SET LOCAL learning_credentials.show_pending = on;
+SELECT r.body::json->>'status' AS status, r.body::json->>'is_valid' AS is_valid FROM pg_temp.request('lc_rest_anonymous', '', 'metadata(''a0000000-0000-4000-8000-000000000007'')') AS r;
+SELECT pg_temp.learner(84, 'document(''01980000-0000-7000-8000-000000000007'')');
+RESET learning_credentials.show_pending;
+SELECT r.status FROM pg_temp.request('lc_rest_anonymous', '', 'metadata(''a0000000-0000-4000-8000-000000000007'')') AS r;
 -- a document: its own credential; of many with the same one that is valid
 SELECT n, r.* FROM (VALUES (1, '%PDF1'), (4, '%PDF4'), (5, '%PDF5'), (0, '%PDF0'), (6, '')) AS v (n, content),
        LATERAL pg_temp.request('lc_rest_anonymous', '', format('verify_document(%L)', encode(sha256(convert_to(content, 'UTF8')), 'hex'))) AS r;
