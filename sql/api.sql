@@ -42,7 +42,7 @@ CREATE FUNCTION learning_credentials_api.verify_document(sha256 text DEFAULT NUL
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lc_api_verify_document';
 COMMENT ON FUNCTION learning_credentials_api.verify_document(text) IS
-'Whether a file with this SHA-256 (hexadecimal) is a document that was issued, unchanged: "is_current", false when its credential was invalidated or replaced, and the credential''s metadata, with "is_valid". 404: no such document was issued; 400: this is no SHA-256.';
+'Whether a file with this SHA-256 (hexadecimal) is a document that was issued, unchanged: "is_current", false when its credential was invalidated or replaced, and the credential''s metadata, with "is_valid". Of a document that is the same for several people only "is_current", "is_valid" and "is_shared". 404: no such document was issued; 400: this is no SHA-256.';
 
 -- ------------------------------------------------------------ for learners and staff
 

@@ -6,8 +6,6 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -317,13 +315,11 @@ names_tag(const char *list, const char *tag)
 static const char *
 safe_media_type(const char *media_type)
 {
-	const char *slash = strchr(media_type, '/');
-	const char *p;
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.+-";
+	size_t type = strspn(media_type, allowed);
+	size_t subtype = media_type[type] == '/' ? strspn(media_type + type + 1, allowed) : 0;
 
-	for (p = media_type; *p != '\0'; p++)
-		if (!isalnum((unsigned char) *p) && strchr("/.+-", *p) == NULL)
-			return "application/octet-stream";
-	if (slash == NULL || slash == media_type || slash[1] == '\0' || strchr(slash + 1, '/') != NULL)
+	if (type == 0 || subtype == 0 || media_type[type + 1 + subtype] != '\0')
 		return "application/octet-stream";
 	return media_type;
 }

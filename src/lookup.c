@@ -21,18 +21,25 @@ PG_FUNCTION_INFO_V1(lc_api_verify_document);
 
 #define SHA256_DIGITS 64
 
+/* A credential as the view shows it. */
+typedef struct Shown
+{
+	char *object; /* the view's columns, palloc'd */
+	bool is_available;
+	bool is_valid;
+} Shown;
+
 /*
- * The columns of the view as an object, palloc'd; NULL: no credential has this code. JSON has no infinite
- * time: what never expires has null. (Within a text quotes are escaped, so that what is replaced is none.)
- * "is_available", unless it is NULL, is set to what its name says.
+ * Finds the credential with this code; false when there is none. JSON has no infinite time: what never
+ * expires has null. (Within a text quotes are escaped, so that what is replaced is none.)
  */
-static char *
-metadata(const pg_uuid_t *code, bool *is_available)
+static bool
+find_credential(const pg_uuid_t *code, Shown *shown)
 {
 	static LcStatement select = {
 		.sql =
 			"SELECT replace(row_to_json(m)::text, '\"expires_at\":\"infinity\"', '\"expires_at\":null'),"
-			"       m.status = 'available'"
+			"       m.status = 'available', m.is_valid"
 			"  FROM learning_credentials_api.metadata m"
 			" WHERE m.verify_uuid = $1",
 		.types = { UUIDOID },
@@ -41,10 +48,11 @@ metadata(const pg_uuid_t *code, bool *is_available)
 	bool isnull;
 
 	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
-		return NULL;
-	if (is_available != NULL)
-		*is_available = DatumGetBool(lc_spi_value(0, 2, &isnull));
-	return lc_spi_text(0, 1);
+		return false;
+	shown->object = lc_spi_text(0, 1);
+	shown->is_available = DatumGetBool(lc_spi_value(0, 2, &isnull));
+	shown->is_valid = DatumGetBool(lc_spi_value(0, 3, &isnull));
+	return true;
 }
 
 /* metadata(verify_uuid text) RETURNS json */
@@ -56,8 +64,9 @@ lc_api_metadata(PG_FUNCTION_ARGS)
 	static const LcRefusal unknown = { 404, "Credential not found." };
 	MemoryContext caller = CurrentMemoryContext;
 	char *text = lc_argument(fcinfo, 0);
-	char *body;
+	char *body = NULL;
 	pg_uuid_t code;
+	Shown shown;
 	LcIdentity before;
 
 	if (text == NULL)
@@ -66,26 +75,27 @@ lc_api_metadata(PG_FUNCTION_ARGS)
 		return lc_refuse(&malformed);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	body = metadata(&code, NULL);
-	if (body != NULL)
-		body = MemoryContextStrdup(caller, body);
+	if (find_credential(&code, &shown))
+		body = MemoryContextStrdup(caller, shown.object);
 	lc_spi_finish();
 	lc_act_as_before(&before);
 	return body == NULL ? lc_refuse(&unknown) : lc_answer_json(body, "no-cache");
 }
 
 /*
- * The code of the credential that a document was issued for; false when there is none. A document that
- * says the same for everybody belongs to many; one that is still valid counts.
+ * The code of the credential that a document was issued for; false when there is none. Of several, one that
+ * is still valid. "shared": they are not one person's. No more than a hundred are looked at.
  */
 static bool
-find_document(const char *sha256, pg_uuid_t *code)
+find_document(const char *sha256, pg_uuid_t *code, bool *shared)
 {
 	static LcStatement select = {
 		.sql =
-			"SELECT c.verify_uuid FROM learning_credentials.document d"
+			"SELECT c.verify_uuid, min(c.user_id) OVER () <> max(c.user_id) OVER ()"
+			"  FROM (SELECT d.credential_uuid FROM learning_credentials.document d"
+			"         WHERE d.sha256 = decode($1, 'hex') LIMIT 100) d"
 			"  JOIN learning_credentials.credential c ON c.uuid = d.credential_uuid"
-			" WHERE d.sha256 = decode($1, 'hex') AND c.status IN ('available', 'invalidated')"
+			" WHERE c.status IN ('available', 'invalidated')"
 			" ORDER BY c.status = 'available' DESC, coalesce(c.expires_at, 'infinity') DESC, c.uuid DESC"
 			" LIMIT 1",
 		.types = { TEXTOID },
@@ -96,6 +106,7 @@ find_document(const char *sha256, pg_uuid_t *code)
 	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
 		return false;
 	*code = *DatumGetUUIDP(lc_spi_value(0, 1, &isnull));
+	*shared = DatumGetBool(lc_spi_value(0, 2, &isnull));
 	return true;
 }
 
@@ -111,6 +122,8 @@ lc_api_verify_document(PG_FUNCTION_ARGS)
 	char *sha256 = lc_argument(fcinfo, 0);
 	char *body = NULL;
 	pg_uuid_t code;
+	bool shared;
+	Shown shown;
 	LcIdentity before;
 
 	if (sha256 == NULL)
@@ -119,14 +132,17 @@ lc_api_verify_document(PG_FUNCTION_ARGS)
 		return lc_refuse(&malformed);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	if (find_document(sha256, &code))
+	if (find_document(sha256, &code, &shared) && find_credential(&code, &shown))
 	{
-		bool is_current;
-		char *object = metadata(&code, &is_current);
 		MemoryContext old = MemoryContextSwitchTo(caller);
 
-		if (object != NULL)
-			body = psprintf("{\"is_current\":%s,%s", is_current ? "true" : "false", object + 1);
+		/* Whoever has a document that is the same for many may be one of them, and learns of no other. */
+		if (shared)
+			body = psprintf("{\"is_current\":%s,\"is_shared\":true,\"is_valid\":%s}",
+							shown.is_available ? "true" : "false", shown.is_valid ? "true" : "false");
+		else
+			body = psprintf("{\"is_current\":%s,%s", shown.is_available ? "true" : "false",
+							shown.object + 1);
 		MemoryContextSwitchTo(old);
 	}
 	lc_spi_finish();

@@ -375,7 +375,10 @@ SELECT r.status FROM pg_temp.request('lc_rest_anonymous', '', 'metadata(''a00000
 -- a document: its own credential; of many with the same one that is valid
 SELECT n, r.* FROM (VALUES (1, '%PDF1'), (4, '%PDF4'), (5, '%PDF5'), (0, '%PDF0'), (6, '')) AS v (n, content),
        LATERAL pg_temp.request('lc_rest_anonymous', '', format('verify_document(%L)', encode(sha256(convert_to(content, 'UTF8')), 'hex'))) AS r;
-DELETE FROM rest_lms.lms_user;
+-- one that is the same for two people names neither
+INSERT INTO learning_credentials.document (credential_uuid, content, media_type) VALUES ('01980000-0000-7000-8000-000000000006', '%PDF5', 'application/pdf');
+SELECT r.* FROM pg_temp.request('lc_rest_anonymous', '', format('verify_document(%L)', encode(sha256('%PDF5'), 'hex'))) AS r;
+-- one whose credential is not valid any more
 ALTER TABLE learning_credentials.document DISABLE TRIGGER keep_document;
 DELETE FROM learning_credentials.document WHERE credential_uuid = '01980000-0000-7000-8000-000000000001';
 SELECT r.* FROM pg_temp.request('lc_rest_anonymous', '', format('verify_document(%L)', upper(encode(sha256('%PDF1'), 'hex')))) AS r;
