@@ -212,6 +212,7 @@ PROVE_TESTS = \
 	test/t/141_examples.pl \
 	test/t/150_verify_page.pl \
 	test/t/160_rest.pl \
+	test/t/161_rest_view.pl \
 	test/t/170_rest_answers.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib

@@ -28,16 +28,8 @@ my $hidden = 'course-v1:Test+hidden+1';
 my $path = 'path-v1:Test+P1+2026+A';
 my $plus = 'course-v1:a.b~c:d_e-f+g+h';
 
+web_roles($node, 'campus');
 sql(<<"SQL");
-CREATE ROLE web_anon NOLOGIN;
-CREATE ROLE web_learner NOLOGIN;
-CREATE ROLE web_staff NOLOGIN;
-CREATE ROLE authenticator LOGIN NOINHERIT;
-GRANT web_anon, web_learner, web_staff TO authenticator;
-SELECT learning_credentials.grant_access('web_anon', 'verifier'),
-       learning_credentials.grant_access('web_learner', 'learner'),
-       learning_credentials.grant_access('web_staff', 'staff');
-
 UPDATE learning_credentials.lms_user SET username = 'is.abella', full_name = '<script>alert(1)</script>' WHERE id = 3;
 UPDATE learning_credentials.lms_user SET username = 'a+b c&d=e%41' WHERE id = 4;
 UPDATE learning_credentials.lms_user SET username = 'Łucja' WHERE id = 5;

@@ -19,7 +19,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start_postgrest start_nginx stop_rest is_real nginx_program request answer token json_of changed);
+our @EXPORT = qw(web_roles start_postgrest start_nginx stop_rest is_real nginx_program request answer token json_of changed);
 
 my $lib = dirname(__FILE__);
 my $deploy = "$lib/../../../deploy";
@@ -65,10 +65,30 @@ sub write_file
 	return $file;
 }
 
-# start_postgrest(NODE, DATABASE, CHANGE...): a server that listens; returns its socket's path
+# web_roles(NODE, DATABASE): the roles of docs/rest.md, with their levels
+sub web_roles
+{
+	my ($node, $database) = @_;
+	$node->safe_psql($database, <<'SQL');
+CREATE ROLE web_anon NOLOGIN;
+CREATE ROLE web_learner NOLOGIN;
+CREATE ROLE web_staff NOLOGIN;
+CREATE ROLE authenticator LOGIN NOINHERIT;
+GRANT web_anon, web_learner, web_staff TO authenticator;
+SELECT learning_credentials.grant_access('web_anon', 'verifier'),
+       learning_credentials.grant_access('web_learner', 'learner'),
+       learning_credentials.grant_access('web_staff', 'staff');
+SQL
+	return;
+}
+
+# start_postgrest(NODE, DATABASE, CHANGE...): a server that listens; returns its socket's path. With stand_in => 1 before the
+# changes, the stand-in in any case.
 sub start_postgrest
 {
 	my ($node, $database, @changes) = @_;
+	my $stand_in = !$real;
+	(undef, $stand_in) = splice @changes, 0, 2 if @changes && $changes[0] eq 'stand_in';
 	my $folder = PostgreSQL::Test::Utils::tempdir_short();
 	my $socket = "$folder/postgrest.sock";
 	write_file("$folder/secret", $secret);
@@ -77,7 +97,7 @@ sub start_postgrest
 		  sprintf('"postgresql:///%s?host=%s&port=%s&user=authenticator"', $database, $node->host, $node->port),
 		qr{\@/etc/learning-credentials/jwt-secret}, "\@$folder/secret",
 		qr{/run/learning-credentials/postgrest.sock}, $socket, @changes));
-	my @command = $real ? ($real, $file) : ('/usr/bin/python3', "$lib/postgrest_stand_in.py", $file);
+	my @command = !$stand_in ? ($real, $file) : ('/usr/bin/python3', "$lib/postgrest_stand_in.py", $file);
 	if (!$real)
 	{
 		diag('NO POSTGREST (POSTGREST=..., or on the path): THE REAL ONE IS NOT TESTED, a stand-in takes its place');

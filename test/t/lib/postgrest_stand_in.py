@@ -20,6 +20,7 @@ import time
 import urllib.parse
 
 import psycopg2
+import psycopg2.extras
 
 
 class Problem(Exception):
@@ -104,6 +105,7 @@ class Connection:
         self.database = psycopg2.connect(settings['db-uri'])
         self.database.autocommit = True         # BEGIN and COMMIT are ours
         self.database.set_client_encoding('UTF8')
+        psycopg2.extras.register_default_json(self.database, loads=lambda text: text)
         self.cursor = self.database.cursor()
         self.prepared = {}
 
@@ -115,7 +117,7 @@ class Connection:
             name = self.prepared.get(statement)
             if name is None:
                 name = f's{len(self.prepared)}'
-                self.cursor.execute(f'PREPARE {name} {types} AS {statement}')
+                self.cursor.execute(f'PREPARE {name}{types} AS {statement}')
                 self.prepared[statement] = name
             self.cursor.execute(f'EXECUTE {name} ({", ".join(literal(p) for p in parameters)})')
         return self.cursor.fetchall() if self.cursor.description else []
@@ -331,7 +333,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if isinstance(body, memoryview):
             body = bytes(body)
         elif body is not None:
-            body = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            body = body.encode()
         return int(own_status or 200), headers, body or b''
 
     def call(self, name, arguments):
@@ -384,7 +386,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                      f'LIMIT ${count - 1} OFFSET ${count}) _postgrest_t')
 
         def work(connection):
-            rows = connection.run(statement, parameters, '(json)' if given else '')
+            rows = connection.run(statement, parameters, ' (json)' if given else '')
             headers = {'Content-Range': '0-0/*', 'Content-Type': content_type}
             return self.result(rows[0][2:5], headers) if rows else (200, headers, b'')
         return self.command != 'POST' or not volatile, work
@@ -447,11 +449,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 for index, value in enumerate(plan, 1):     # EXPLAIN takes no parameters where PREPARE is SQL
                     nonlocal planned
                     planned = planned.replace(f'${index}', literal(value))
-                found = connection.run(planned)[0][0][0]['Plan']['Plan Rows']
+                found = json.loads(connection.run(planned)[0][0])[0]['Plan']['Plan Rows']
             if single and row[1] != 1:
                 raise Problem(406, 'PGRST116', 'JSON object requested, multiple (or no) rows returned')
             shown = f'{offset}-{offset + row[1] - 1}' if row[1] else '*'
-            headers = {'Content-Range': f'{shown}/{"*" if found is None else found}', 'Content-Type': JSON_TYPE}
+            headers = {'Content-Range': f'{shown}/{"*" if found is None else found}',
+                       'Content-Type': 'application/vnd.pgrst.object+json; charset=utf-8' if single else JSON_TYPE}
             status, headers, content = self.result(row[2:5], headers)
             return 206 if status == 200 and found and found > row[1] else status, headers, content
         return True, work
