@@ -456,10 +456,17 @@ read_zone(void *argument)
 static void
 append_month(StringInfo url, const char *what, TimestampTz time, const char *zone)
 {
+	char *date;
+	char *month;
+
 	if (TIMESTAMP_NOT_FINITE(time))
 		return;
-	append_parameter(url, psprintf("%sYear", what), lc_format_date(time, "yyyy", "en", zone));
-	append_parameter(url, psprintf("%sMonth", what), lc_format_date(time, "M", "en", zone));
+	/* One pattern for both: making a formatter takes longer than all else here. */
+	date = lc_format_date(time, "yyyy-M", "en", zone);
+	month = strrchr(date, '-');
+	*month++ = '\0';
+	append_parameter(url, psprintf("%sYear", what), date);
+	append_parameter(url, psprintf("%sMonth", what), month);
 }
 
 static const LcRefusal *
