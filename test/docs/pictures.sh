@@ -35,4 +35,5 @@ mkdir "$TREE/pictures"
 for page in "${pages[@]}"; do
     /usr/bin/python3 test/docs/pictures.py pictures "docs/$page.md" "$TREE/pictures"
 done
+perl test/docs/page_pictures.pl pictures docs/verification.md "$TREE/pictures"
 cp "$TREE"/pictures/* "$OUT"            # all of them, or none
