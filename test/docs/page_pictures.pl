@@ -68,10 +68,10 @@ while (my $line = <$text>)
 	$browser->open('http://127.0.0.1:' . $server->port . "/verify/$code", { 'Accept-Language' => $wanted->{language} // 'en' });
 	$browser->picture("$folder/$name.png");
 	# As few colours as it needs.
-	system('/usr/bin/python3', '-c', <<'PYTHON', "$folder/$name.png", $wanted->{colors} // 64) == 0 or die 'python3 failed';
+	system('/usr/bin/python3', '-c', <<'PYTHON', "$folder/$name.png", $wanted->{colors} // 128) == 0 or die 'python3 failed';
 import sys
 from PIL import Image
-Image.open(sys.argv[1]).convert("RGB").quantize(int(sys.argv[2]), dither=Image.Dither.NONE).save(sys.argv[1], optimize=True)
+Image.open(sys.argv[1]).convert("RGB").quantize(int(sys.argv[2]), kmeans=3, dither=Image.Dither.NONE).save(sys.argv[1], optimize=True)
 PYTHON
 }
 close $text;
