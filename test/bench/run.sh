@@ -5,7 +5,7 @@
 #	make bench                                      everything
 #	make bench SECTIONS=documents ROWS='3/vector/*/sealed 100/*'
 #
-# ROWS are those of documents.py; SECTIONS are documents, memory, issuing, retrieval and runs.
+# ROWS are those of documents.py; SECTIONS are documents, memory, issuing, retrieval, lookups and runs.
 set -euo pipefail
 . test/server.sh
 
@@ -35,7 +35,7 @@ start_worker_server() {
 
 status=0
 # The runs come last: they have a server of their own.
-for section in ${SECTIONS:-documents memory issuing retrieval runs}; do
+for section in ${SECTIONS:-documents memory issuing retrieval lookups runs}; do
     case $section in
         documents)
             set -f
@@ -44,6 +44,7 @@ for section in ${SECTIONS:-documents memory issuing retrieval runs}; do
         memory) /usr/bin/python3 test/bench/memory.py bench || status=1 ;;
         issuing) /usr/bin/python3 test/bench/issuing.py bench || status=1 ;;
         retrieval) /usr/bin/python3 test/bench/retrieval.py bench || status=1 ;;
+        lookups) /usr/bin/python3 test/bench/lookups.py bench || status=1 ;;
         runs)
             start_worker_server
             /usr/bin/python3 test/bench/runs.py bench || status=1 ;;
