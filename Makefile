@@ -106,6 +106,7 @@ SQL_PARTS = \
 	sql/plan.sql \
 	sql/dates.sql \
 	sql/correction.sql \
+	sql/bulk.sql \
 	sql/worker.sql \
 	sql/history.sql \
 	sql/verification.sql \

@@ -552,10 +552,10 @@ outcome(const Executor *executor, int64 run_id, const char *status, const char *
 
 /*
  * One run of a configuration, from retrieval to the last document, after the one that is running, if
- * there is. Helps whoever works on either.
+ * there is; without "anew" no more than what is queued or running. Helps whoever works on either.
  */
 static Failure *
-call_run(Executor *executor, int64 configuration_id)
+call_run(Executor *executor, int64 configuration_id, bool anew)
 {
 	Request request_of = { .configuration_id = configuration_id };
 	int milliseconds = SHORTEST_WAIT_MILLISECONDS;
@@ -565,9 +565,13 @@ call_run(Executor *executor, int64 configuration_id)
 
 	executor->only = configuration_id;
 	begin(executor, &step);
-	error = lc_attempt(request, &request_of);
-	if (error != NULL)
+	if (anew && (error = lc_attempt(request, &request_of)) != NULL)
 		failure = keep_failure(executor, 0, error);
+	if (!anew && (request_of.run_id = lc_run_find_open(configuration_id)) == 0)
+	{
+		lc_step_commit(&step);
+		return NULL;
+	}
 	lc_step_commit(&step);
 	while (failure == NULL)
 	{
@@ -609,7 +613,7 @@ lc_generate_credentials(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
 	begin_procedure(fcinfo, "generate_credentials");
 	executor = start_work();
-	failure = call_run(executor, PG_GETARG_INT64(0));
+	failure = call_run(executor, PG_GETARG_INT64(0), true);
 	end_work(executor);
 	if (failure != NULL)
 		ereport(ERROR,
@@ -626,9 +630,11 @@ lc_generate_all_credentials(PG_FUNCTION_ARGS)
 {
 	static LcStatement select = {
 		.sql =
-			"SELECT c.id, c.learning_context_key"
+			"SELECT c.id, c.learning_context_key, d.due"
 			"  FROM learning_credentials.credential_configuration c"
-			" WHERE (c.enabled AND coalesce(c.starts_at <= now(), true) AND coalesce(c.ends_at > now(), true))"
+			" CROSS JOIN LATERAL (SELECT c.enabled AND coalesce(c.starts_at <= now(), true)"
+			"                           AND coalesce(c.ends_at > now(), true)) AS d (due)"
+			" WHERE d.due"
 			"    OR EXISTS (SELECT FROM learning_credentials.run r"
 			"                WHERE r.configuration_id = c.id AND r.status IN ('queued', 'running'))"
 			" ORDER BY c.id",
@@ -636,6 +642,7 @@ lc_generate_all_credentials(PG_FUNCTION_ARGS)
 	Executor *executor;
 	int64 *ids;
 	char **keys;
+	bool *due;
 	uint64 count;
 	uint64 i;
 	LcStepState step;
@@ -647,19 +654,21 @@ lc_generate_all_credentials(PG_FUNCTION_ARGS)
 	count = lc_spi_execute(&select, NULL, NULL, SPI_OK_SELECT);
 	ids = palloc(sizeof(int64) * (count + 1));
 	keys = palloc(sizeof(char *) * (count + 1));
+	due = palloc(sizeof(bool) * (count + 1));
 	for (i = 0; i < count; i++)
 	{
 		bool isnull;
 
 		ids[i] = DatumGetInt64(lc_spi_value(i, 1, &isnull));
 		keys[i] = lc_spi_text(i, 2);
+		due[i] = DatumGetBool(lc_spi_value(i, 3, &isnull));
 	}
 	lc_prune_runs();
 	lc_step_commit(&step);
 
 	for (i = 0; i < count; i++)
 	{
-		Failure *failure = call_run(executor, ids[i]);
+		Failure *failure = call_run(executor, ids[i], due[i]);
 
 		if (failure != NULL)
 			ereport(WARNING,

@@ -23,6 +23,7 @@
 #include "hold.h"
 #include "identity.h"
 #include "issue.h"
+#include "run.h"
 #include "spi.h"
 
 /* A uuid in words. */
@@ -210,10 +211,21 @@ lc_begin_again(const LcConfiguration *configuration, const LcFound *found)
 
 /* Makes the document of a credential in status "generating", here and now. */
 LcStatus
-lc_issue_now(const LcConfiguration *configuration, const pg_uuid_t *uuid)
+lc_issue_now(const LcConfiguration *configuration, const pg_uuid_t *uuid, int64 run_id)
 {
+	static LcStatement put = {
+		.sql = "UPDATE learning_credentials.credential SET run_id = $2 WHERE uuid = $1",
+		.types = { UUIDOID, INT8OID },
+	};
+	Datum values[] = { UUIDPGetDatum(uuid), Int64GetDatum(run_id) };
 	LcIssued issued;
 
+	if (run_id != 0)
+	{
+		lc_run_hold(run_id, configuration->id);
+		lc_spi_execute(&put, values, NULL, SPI_OK_UPDATE);
+		return LC_GENERATING;
+	}
 	if (!lc_issue(configuration, uuid, 1, false, &issued))
 		return LC_GENERATING;
 	if (issued.failed > 0)
@@ -236,4 +248,10 @@ lc_require_arguments(FunctionCallInfo fcinfo, const char *const *names)
 		if (names[i] != NULL && PG_ARGISNULL(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", names[i])));
+}
+
+int64
+lc_run_argument(FunctionCallInfo fcinfo, int number)
+{
+	return PG_NARGS() > number ? PG_GETARG_INT64(number) : 0;
 }

@@ -54,8 +54,14 @@ extern Datum lc_evidence_for(const LcConfiguration *configuration, int64 user_id
  */
 extern void lc_begin_again(const LcConfiguration *configuration, const LcFound *found);
 
-/* Makes the document of a credential in status "generating", here and now. */
-extern LcStatus lc_issue_now(const LcConfiguration *configuration, const pg_uuid_t *uuid);
+/*
+ * Makes the document of a credential in status "generating", here and now, or (run_id not 0) leaves that to a
+ * queued run.
+ */
+extern LcStatus lc_issue_now(const LcConfiguration *configuration, const pg_uuid_t *uuid, int64 run_id);
+
+/* The run that the last argument of a function names; 0 where there is no such argument. */
+extern int64 lc_run_argument(FunctionCallInfo fcinfo, int number);
 
 /* Refuses NULL (22004): doing nothing without a word would pass for having done it. */
 extern void lc_require_arguments(FunctionCallInfo fcinfo, const char *const *names);

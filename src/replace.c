@@ -27,6 +27,7 @@
 PG_FUNCTION_INFO_V1(lc_reissue_credential);
 PG_FUNCTION_INFO_V1(lc_renew_credential);
 PG_FUNCTION_INFO_V1(lc_correct_issue_date);
+PG_FUNCTION_INFO_V1(lc_expire_credential);
 
 /* What replaces a credential, in the words of messages. */
 typedef struct Replacing
@@ -38,6 +39,7 @@ typedef struct Replacing
 static const Replacing reissue = { "reissuing", "reissued" };
 static const Replacing renewal = { "renewing", "renewed" };
 static const Replacing correction = { "correcting", "corrected" };
+static const Replacing expiry = { "expiring", "expired" };
 
 static char *
 read_reason(Datum argument, const Replacing *what)
@@ -109,7 +111,7 @@ refuse_other_replacement(const LcFound *found)
  */
 static pg_uuid_t *
 replace_now(LcConfiguration *configuration, const LcFound *found, const LcReplacing *replacing,
-			bool keep)
+			bool keep, int64 run_id)
 {
 	pg_uuid_t *result = palloc(sizeof(pg_uuid_t));
 	LcFound replacement;
@@ -131,20 +133,20 @@ replace_now(LcConfiguration *configuration, const LcFound *found, const LcReplac
 		set_dates(&replacement, replacing->issue_date, replacing->expires_at, replacing->reason);
 	if (replacement.status == LC_ERROR)
 		lc_begin_again(configuration, &replacement);
-	(void) lc_issue_now(configuration, &replacement.uuid);
+	(void) lc_issue_now(configuration, &replacement.uuid, run_id);
 	*result = replacement.uuid;
 	return result;
 }
 
 /*
- * reissue_credential(uuid, reason text) RETURNS uuid
+ * reissue_credential(uuid, reason text) RETURNS uuid, and queue_reissue(uuid, reason text, run_id bigint)
  *
  * What was achieved is the same: so are issue date and expiry.
  */
 Datum
 lc_reissue_credential(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = { "uuid", "reason" };
+	static const char *const names[] = { "uuid", "reason", "run_id" };
 	LcReplacing replacing;
 	LcConfiguration *configuration;
 	LcIdentity before;
@@ -162,7 +164,7 @@ lc_reissue_credential(PG_FUNCTION_ARGS)
 	configuration = lc_configuration_require_active(lc_configuration_load(found.configuration_id));
 	replacing.issue_date = found.issue_date;
 	replacing.expires_at = found.expires_at;
-	result = replace_now(configuration, &found, &replacing, true);
+	result = replace_now(configuration, &found, &replacing, true, lc_run_argument(fcinfo, 2));
 	lc_spi_finish();
 	lc_act_as_before(&before);
 	PG_RETURN_UUID_P(result);
@@ -199,14 +201,14 @@ renewed_expiry(const LcConfiguration *configuration, const LcFound *found)
 }
 
 /*
- * renew_credential(uuid, reason text) RETURNS uuid
+ * renew_credential(uuid, reason text) RETURNS uuid, and queue_renewal(uuid, reason text, run_id bigint)
  *
  * The successor is issued today, and valid for another term.
  */
 Datum
 lc_renew_credential(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = { "uuid", "reason" };
+	static const char *const names[] = { "uuid", "reason", "run_id" };
 	LcReplacing replacing;
 	LcConfiguration *configuration;
 	LcIdentity before;
@@ -224,7 +226,7 @@ lc_renew_credential(PG_FUNCTION_ARGS)
 	configuration = lc_configuration_require_active(lc_configuration_load(found.configuration_id));
 	replacing.issue_date = DT_NOBEGIN;
 	replacing.expires_at = renewed_expiry(configuration, &found);
-	result = replace_now(configuration, &found, &replacing, false);
+	result = replace_now(configuration, &found, &replacing, false, lc_run_argument(fcinfo, 2));
 	lc_spi_finish();
 	lc_act_as_before(&before);
 	PG_RETURN_UUID_P(result);
@@ -311,10 +313,43 @@ lc_correct_issue_date(PG_FUNCTION_ARGS)
 	configuration = lc_configuration_load(found.configuration_id);
 	replacing.expires_at = corrected_expiry(configuration, &found, replacing.issue_date);
 	if (has_document(&found))
-		result = replace_now(lc_configuration_require_active(configuration), &found, &replacing, false);
+		result =
+			replace_now(lc_configuration_require_active(configuration), &found, &replacing, false, 0);
 	else
 		set_dates(&found, replacing.issue_date, replacing.expires_at, replacing.reason);
 	lc_spi_finish();
 	lc_act_as_before(&before);
 	PG_RETURN_UUID_P(result);
+}
+
+/*
+ * expire_credential(uuid, expires_at timestamptz, reason text)
+ *
+ * Its document may show another date: what is verified counts.
+ */
+Datum
+lc_expire_credential(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = { "uuid", "expires_at", "reason" };
+	TimestampTz expires_at = PG_GETARG_TIMESTAMPTZ(1);
+	char *reason;
+	LcIdentity before;
+	LcFound found;
+
+	lc_require_arguments(fcinfo, names);
+	lc_refuse_stranger("expire a credential");
+	reason = read_reason(PG_GETARG_DATUM(2), &expiry);
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	lc_lock_credential(PG_GETARG_UUID_P(0), &found);
+	require_available(&found, &expiry);
+	if (expires_at <= found.issue_date)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("credential \"%s\" cannot expire before it was issued", lc_uuid_string(&found.uuid)),
+				 errdetail("It was issued at %s.", timestamptz_to_str(found.issue_date))));
+	set_dates(&found, found.issue_date, expires_at, reason);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	PG_RETURN_VOID();
 }

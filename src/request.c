@@ -74,11 +74,11 @@ empty_object(void)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
 }
 
-/* generate_credential(configuration_id bigint, user_id bigint) RETURNS uuid */
+/* generate_credential(configuration_id bigint, user_id bigint), and queue_credential(), ... run_id bigint) */
 Datum
 lc_generate_credential(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = { "configuration_id", "user_id" };
+	static const char *const names[] = { "configuration_id", "user_id", "run_id" };
 	int64 configuration_id = PG_GETARG_INT64(0);
 	int64 user_id = PG_GETARG_INT64(1);
 	pg_uuid_t *result = palloc(sizeof(pg_uuid_t));
@@ -120,18 +120,18 @@ lc_generate_credential(PG_FUNCTION_ARGS)
 	if (found.status == LC_ERROR)
 		lc_begin_again(configuration, &found);
 	if (found.status != LC_AVAILABLE)
-		(void) lc_issue_now(configuration, &found.uuid);
+		(void) lc_issue_now(configuration, &found.uuid, lc_run_argument(fcinfo, 2));
 	*result = found.uuid;
 	lc_spi_finish();
 	lc_act_as_before(&before);
 	PG_RETURN_UUID_P(result);
 }
 
-/* retry_credential(uuid) RETURNS credential_status */
+/* retry_credential(uuid) RETURNS credential_status, and queue_retry(uuid, run_id bigint) */
 Datum
 lc_retry_credential(PG_FUNCTION_ARGS)
 {
-	static const char *const names[] = { "uuid" };
+	static const char *const names[] = { "uuid", "run_id" };
 	static LcStatement status = {
 		.sql = "SELECT status FROM learning_credentials.credential WHERE uuid = $1",
 		.types = { UUIDOID },
@@ -153,7 +153,7 @@ lc_retry_credential(PG_FUNCTION_ARGS)
 	configuration = lc_configuration_require_active(lc_configuration_load(found.configuration_id));
 	lc_refuse_held(found.configuration_id, found.user_id);
 	lc_begin_again(configuration, &found);
-	(void) lc_issue_now(configuration, uuid);
+	(void) lc_issue_now(configuration, uuid, lc_run_argument(fcinfo, 1));
 	lc_spi_execute(&status, values, NULL, SPI_OK_SELECT);
 	result = lc_spi_value(0, 1, &isnull);
 	lc_spi_finish();

@@ -31,6 +31,7 @@
 #include "spi.h"
 #include "wakeup.h"
 
+PG_FUNCTION_INFO_V1(lc_bulk_run);
 PG_FUNCTION_INFO_V1(lc_request_run);
 PG_FUNCTION_INFO_V1(lc_cancel_run);
 
@@ -52,10 +53,11 @@ lc_run_request(int64 configuration_id, const char *trigger)
 			   " ON CONFLICT (configuration_id) WHERE status = 'queued' DO NOTHING RETURNING id",
 		.types = { INT8OID, NAMEOID, TEXTOID },
 	};
-	/* Retries alone are not what is asked for, and a run that retrieves does them, too. */
+	/* Who asks for a retrieval gets one; what else the run was queued for, it does as well. */
 	static LcStatement widen = {
 		.sql = "UPDATE learning_credentials.run SET requested_by = $2, trigger = $3"
-			   " WHERE configuration_id = $1 AND status = 'queued' AND trigger = 'retry' RETURNING id",
+			   " WHERE configuration_id = $1 AND status = 'queued' AND trigger IN ('retry', 'bulk')"
+			   "   AND $3 <> 'bulk' RETURNING id",
 		.types = { INT8OID, NAMEOID, TEXTOID },
 	};
 	static LcStatement select = {
@@ -93,6 +95,59 @@ lc_request_run(PG_FUNCTION_ARGS)
 	lc_act_as_before(&before);
 	lc_wake_worker_at_commit();
 	PG_RETURN_INT64(id);
+}
+
+/* bulk_run(configuration_id bigint) RETURNS bigint */
+Datum
+lc_bulk_run(PG_FUNCTION_ARGS)
+{
+	LcIdentity before;
+	int64 id;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("configuration_id must not be NULL")));
+	lc_refuse_stranger("request a run");
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	id = lc_run_request(PG_GETARG_INT64(0), "bulk");
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	lc_wake_worker_at_commit();
+	PG_RETURN_INT64(id);
+}
+
+int64
+lc_run_find_open(int64 configuration_id)
+{
+	static LcStatement select = {
+		.sql = "SELECT coalesce(max(id), 0) FROM learning_credentials.run"
+			   " WHERE configuration_id = $1 AND status IN ('queued', 'running')",
+		.types = { INT8OID },
+	};
+	Datum values[] = { Int64GetDatum(configuration_id) };
+	bool isnull;
+
+	lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	return DatumGetInt64(lc_spi_value(0, 1, &isnull));
+}
+
+void
+lc_run_hold(int64 run_id, int64 configuration_id)
+{
+	static LcStatement select = {
+		.sql = "SELECT FROM learning_credentials.run"
+			   " WHERE id = $1 AND configuration_id = $2 AND status = 'queued' FOR SHARE",
+		.types = { INT8OID, INT8OID },
+		.latest = true,
+	};
+	Datum values[] = { Int64GetDatum(run_id), Int64GetDatum(configuration_id) };
+
+	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("run " INT64_FORMAT " is not a queued run of configuration " INT64_FORMAT, run_id,
+						configuration_id)));
 }
 
 void
@@ -134,7 +189,7 @@ lc_runs_open(int64 configuration_id, int *count)
 {
 	static LcStatement select = {
 		.sql = "SELECT r.id, r.configuration_id, r.status = 'queued', r.retrieved IS NOT NULL,"
-			   "       r.trigger = 'retry', r.crashes > 0" OPEN_RUNS
+			   "       r.trigger NOT IN ('retry', 'bulk'), r.trigger <> 'bulk', r.crashes > 0" OPEN_RUNS
 			   " AND $1 IN (0, r.configuration_id) ORDER BY p.executors, r.id",
 		.types = { INT8OID },
 		.custom = true,
@@ -153,8 +208,9 @@ lc_runs_open(int64 configuration_id, int *count)
 		runs[i].configuration_id = DatumGetInt64(lc_spi_value(i, 2, &isnull));
 		runs[i].queued = DatumGetBool(lc_spi_value(i, 3, &isnull));
 		runs[i].retrieved = DatumGetBool(lc_spi_value(i, 4, &isnull));
-		runs[i].retry = DatumGetBool(lc_spi_value(i, 5, &isnull));
-		runs[i].crashed = DatumGetBool(lc_spi_value(i, 6, &isnull));
+		runs[i].retrieves = DatumGetBool(lc_spi_value(i, 5, &isnull));
+		runs[i].retry = DatumGetBool(lc_spi_value(i, 6, &isnull));
+		runs[i].crashed = DatumGetBool(lc_spi_value(i, 7, &isnull));
 	}
 	return runs;
 }
@@ -180,11 +236,15 @@ lc_executors_wanted(void)
 bool
 lc_run_start(LcRun *run)
 {
-	/* A running one that this does not see would stand in the way of the queued one's insertion, too. */
+	/*
+	 * A running one that this does not see would stand in the way of the queued one's insertion, too. One
+	 * that somebody puts credentials into is passed by.
+	 */
 	static LcStatement start = {
 		.sql =
 			"UPDATE learning_credentials.run r SET status = 'running', started = clock_timestamp()"
-			" WHERE id = $1 AND status = 'queued'"
+			" WHERE id = (SELECT id FROM learning_credentials.run"
+			"              WHERE id = $1 AND status = 'queued' FOR NO KEY UPDATE SKIP LOCKED)"
 			"   AND NOT EXISTS (SELECT FROM learning_credentials.run o"
 			"                    WHERE o.configuration_id = r.configuration_id AND o.status = 'running')",
 		.types = { INT8OID },
@@ -199,7 +259,7 @@ lc_run_start(LcRun *run)
 
 	if (lc_spi_execute(&start, values, NULL, SPI_OK_UPDATE) == 0)
 		return false;
-	if (!run->retry)
+	if (run->retrieves)
 		lc_spi_execute(&mark, configuration, NULL, SPI_OK_UPDATE);
 	run->queued = false;
 	return true;
@@ -221,6 +281,23 @@ requeue_due(const LcRun *run)
 	Datum values[] = { Int64GetDatum(run->configuration_id), Int64GetDatum(run->id) };
 
 	return lc_spi_execute(&update, values, NULL, SPI_OK_UPDATE);
+}
+
+/* The credentials that were put into a run while it was queued. */
+static int64
+count_attached(int64 run_id)
+{
+	static LcStatement select = {
+		.sql = "SELECT count(*) FROM learning_credentials.credential"
+			   " WHERE run_id = $1 AND status = 'generating'",
+		.types = { INT8OID },
+		.custom = true,
+	};
+	Datum values[] = { Int64GetDatum(run_id) };
+	bool isnull;
+
+	lc_spi_execute(&select, values, NULL, SPI_OK_SELECT);
+	return DatumGetInt64(lc_spi_value(0, 1, &isnull));
 }
 
 /* Whatever of a run waits ends in error. */
@@ -265,7 +342,10 @@ record_retrieval(int64 run_id, const LcEnqueued *found, ErrorData *error)
 	const char *nulls = found->warning ? NULL : "         n";
 
 	if (error != NULL)
+	{
 		lc_run_fail(run_id, lc_error_text(error));
+		fail_waiting(run_id, lc_error_text(error), true);
+	}
 	else if (lc_spi_execute(&queued, values, nulls, SPI_OK_UPDATE) == 0)
 		fail_waiting(run_id, CANCELLED, false); /* it was, meanwhile */
 	else if (found->queued > lc_batch_size)
@@ -298,15 +378,20 @@ lc_run_retrieve(const LcRun *run, bool *done)
 	Datum values[] = { Int64GetDatum(run->id) };
 	LcEnqueued found = { 0 };
 	ErrorData *error = NULL;
+	int64 attached;
 
 	*done = lc_lock_retrieval(run->id, false) &&
 		lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0;
 	if (!*done)
 		return NULL;
-	if (run->retry)
-		found.seen = found.eligible = found.queued = (int64) requeue_due(run);
-	else
+	attached = count_attached(run->id);
+	if (run->retrieves)
 		error = lc_enqueue(run->configuration_id, run->id, &found);
+	else if (run->retry)
+		found.seen = found.eligible = found.queued = (int64) requeue_due(run);
+	found.seen += attached;
+	found.eligible += attached;
+	found.queued += attached;
 	record_retrieval(run->id, &found, error);
 	return error;
 }

@@ -16,7 +16,8 @@ typedef struct LcRun
 	int64 configuration_id;
 	bool queued;	/* not started yet */
 	bool retrieved; /* its credentials are queued */
-	bool retry;		/* of failed attempts that are due; nothing is retrieved */
+	bool retrieves; /* and does not only see to what was queued for it, or to failed attempts */
+	bool retry;		/* failed attempts that are due are tried again */
 	bool crashed;	/* the server did, while its retrieval was under way */
 } LcRun;
 
@@ -25,6 +26,17 @@ typedef struct LcRun
  * 42704 there is no such configuration, 55000 it is suspended. "trigger" as in table run.
  */
 extern int64 lc_run_request(int64 configuration_id, const char *trigger);
+
+/*
+ * The run that there is something to do for, and the last to come if there are two; 0: there is none.
+ */
+extern int64 lc_run_find_open(int64 configuration_id);
+
+/*
+ * Holds a queued run of a configuration until the transaction ends, so that credentials can be put into it;
+ * error 55000 when it is none.
+ */
+extern void lc_run_hold(int64 run_id, int64 configuration_id);
 
 /*
  * The runs that are running, and those that are queued and could start, of a configuration or (0) of
