@@ -7,6 +7,7 @@ OBJS = \
 	src/learning_credentials.o \
 	src/access.o \
 	src/answer.o \
+	src/archive.o \
 	src/asset.o \
 	src/cache.o \
 	src/callable.o \
@@ -107,6 +108,7 @@ SQL_PARTS = \
 	sql/dates.sql \
 	sql/correction.sql \
 	sql/bulk.sql \
+	sql/exchange.sql \
 	sql/worker.sql \
 	sql/history.sql \
 	sql/verification.sql \
@@ -155,7 +157,9 @@ REGRESS = \
 	schedule_times \
 	schedule_configurations \
 	template_warnings \
-	health_findings
+	health_findings \
+	bulk_functions \
+	import_export
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
 	issue_twice \

@@ -62,6 +62,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    what text := CASE WHEN in_run THEN action || ' in a run' ELSE action END;
     result learning_credentials.bulk_result;
 BEGIN
     result.item := item;
@@ -74,7 +75,7 @@ BEGIN
     IF in_run THEN
         result.run_id := learning_credentials.bulk_run(configuration_id);
     END IF;
-    CASE action || CASE WHEN in_run THEN ' in a run' ELSE '' END
+    CASE what
         WHEN 'generate' THEN result.uuid := learning_credentials.generate_credential(configuration_id, item::bigint);
         WHEN 'generate in a run' THEN
             result.uuid := learning_credentials.queue_credential(configuration_id, item::bigint, result.run_id);
@@ -184,7 +185,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'generate', configuration_id, ARRAY(SELECT u::text FROM unnest(user_ids) AS u ORDER BY u), NULL, NULL, in_run, all_or_nothing, dry_run)
+    'generate', configuration_id, CASE WHEN user_ids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(user_ids) AS u ORDER BY u) END, NULL, NULL, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_generate(bigint, bigint[], boolean, boolean, boolean) IS
 'generate_credential() for each of the users, in the order of their numbers, a row for each. in_run: the documents are made by a run, whose number the rows tell and run_progress follows. all_or_nothing: an error of one undoes all and is raised; without it, it stands in the one''s row. dry_run: nothing is done, and no document tried; the rows say what would be.';
@@ -197,7 +198,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'retry', NULL, ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u), NULL, NULL, in_run, all_or_nothing, dry_run)
+    'retry', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, NULL, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_retry(uuid[], boolean, boolean, boolean) IS
 'retry_credential() for each of the credentials, a row for each. in_run, all_or_nothing, dry_run: as for bulk_generate().';
@@ -210,7 +211,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'reissue', NULL, ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u), NULL, reason, in_run, all_or_nothing, dry_run)
+    'reissue', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, reason, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_reissue(uuid[], text, boolean, boolean, boolean) IS
 'reissue_credential() for each of the credentials, with one reason, a row for each. in_run, all_or_nothing, dry_run: as for bulk_generate().';
@@ -223,7 +224,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'renew', NULL, ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u), NULL, reason, in_run, all_or_nothing, dry_run)
+    'renew', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, reason, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_renew(uuid[], text, boolean, boolean, boolean) IS
 'renew_credential() for each of the credentials, with one reason, a row for each. in_run, all_or_nothing, dry_run: as for bulk_generate().';
@@ -235,7 +236,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'invalidate', NULL, ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u), NULL, reason, false, all_or_nothing, dry_run)
+    'invalidate', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, reason, false, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_invalidate(uuid[], text, boolean, boolean) IS
 'invalidate_credential() for each of the credentials, with one reason, a row for each. all_or_nothing, dry_run: as for bulk_generate().';
@@ -247,7 +248,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'expire', NULL, ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u), expires_at, reason, false, all_or_nothing, dry_run)
+    'expire', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, expires_at, reason, false, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_expire(uuid[], timestamptz, text, boolean, boolean) IS
 'expire_credential() for each of the credentials, with one reason, a row for each. all_or_nothing, dry_run: as for bulk_generate().';

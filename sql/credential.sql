@@ -224,6 +224,12 @@ SELECT pg_catalog.pg_extension_config_dump('learning_credentials.credential', ''
 SELECT pg_catalog.pg_extension_config_dump('learning_credentials.document', '');
 SELECT pg_catalog.pg_extension_config_dump('learning_credentials.credential_event', '');
 
+CREATE FUNCTION learning_credentials.actor() RETURNS jsonb
+LANGUAGE C STABLE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'lc_actor_now';
+COMMENT ON FUNCTION learning_credentials.actor() IS
+'Who is acting, as credential_event.actor has it.';
+
 -- ------------------------------------------------------------ lifecycle
 
 CREATE FUNCTION learning_credentials.credential_lifecycle() RETURNS trigger

@@ -29,6 +29,7 @@
 /* The claims of the request's token. */
 #define CLAIMS "request.jwt.claims"
 
+PG_FUNCTION_INFO_V1(lc_actor_now);
 PG_FUNCTION_INFO_V1(lc_caller_user_id);
 PG_FUNCTION_INFO_V1(lc_caller_is_staff_now);
 
@@ -233,6 +234,13 @@ add_member(JsonbParseState **state, const char *name, char *value, int length)
 	item.val.string.val = value;
 	item.val.string.len = length;
 	pushJsonbValue(state, WJB_VALUE, &item);
+}
+
+/* actor() RETURNS jsonb */
+Datum
+lc_actor_now(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(lc_actor());
 }
 
 Jsonb *

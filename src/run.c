@@ -69,10 +69,10 @@ lc_run_request(int64 configuration_id, const char *trigger)
 	bool isnull;
 
 	lc_configuration_require_active(lc_configuration_load(configuration_id));
-	/* The queued run that stands in the way may be started before it is read. */
-	while (lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING) == 0 &&
-		   lc_spi_execute(&widen, values, NULL, SPI_OK_UPDATE_RETURNING) == 0 &&
-		   lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+	/* One that is queued may be started before it is read, and somebody else may queue one first. */
+	while (lc_spi_execute(&widen, values, NULL, SPI_OK_UPDATE_RETURNING) == 0 &&
+		   lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0 &&
+		   lc_spi_execute(&insert, values, NULL, SPI_OK_INSERT_RETURNING) == 0)
 		CHECK_FOR_INTERRUPTS();
 	return DatumGetInt64(lc_spi_value(0, 1, &isnull));
 }
@@ -139,7 +139,6 @@ lc_run_hold(int64 run_id, int64 configuration_id)
 		.sql = "SELECT FROM learning_credentials.run"
 			   " WHERE id = $1 AND configuration_id = $2 AND status = 'queued' FOR SHARE",
 		.types = { INT8OID, INT8OID },
-		.latest = true,
 	};
 	Datum values[] = { Int64GetDatum(run_id), Int64GetDatum(configuration_id) };
 

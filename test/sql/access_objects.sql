@@ -10,6 +10,7 @@ BEGIN;
 CREATE TEMP TABLE for_nobody (object text);
 INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.announce_first_run()'),
+    ('FUNCTION learning_credentials.actor()'),
     ('FUNCTION learning_credentials.caller_is_staff()'),
     ('FUNCTION learning_credentials.caller_user_id()'),
     ('FUNCTION learning_credentials.change_privileges(text[])'),
@@ -42,6 +43,7 @@ INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.shows(text)'),
     ('FUNCTION learning_credentials.shows_support(internal)'),
     ('SEQUENCE learning_credentials.credential_configuration_id_seq'),
+    ('SEQUENCE learning_credentials.credential_import_line_seq'),
     ('SEQUENCE learning_credentials.credential_type_id_seq'),
     ('SEQUENCE learning_credentials.executor_id_seq'),
     ('SEQUENCE learning_credentials.run_id_seq'),
