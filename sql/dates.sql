@@ -76,7 +76,9 @@ SELECT was.status,
                    WHEN changed.seq IS NOT NULL THEN changed.old_expires_at ELSE c.expires_at END
        ) AS dates (issue_date, expires_at)
  CROSS JOIN LATERAL (
-       SELECT CASE WHEN first.seq IS NULL THEN c.status ELSE first.old_status END) AS untold (status)
+       SELECT CASE WHEN first.seq IS NULL THEN c.status
+                   WHEN first.new_status IN ('available', 'invalidated') AND first.old_status IS NULL THEN first.new_status
+                   ELSE first.old_status END) AS untold (status)
  CROSS JOIN LATERAL (
        SELECT CASE WHEN event.seq IS NOT NULL THEN event.new_status
                    WHEN untold.status = 'invalidated' AND c.invalidated_at <= verify_at.at THEN untold.status

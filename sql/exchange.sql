@@ -228,7 +228,7 @@ COMMENT ON FUNCTION learning_credentials.manifest_line(learning_credentials.cred
 'A credential in the manifest of export_context(): an object on a line.';
 
 CREATE VIEW learning_credentials.export_item AS
-SELECT c.uuid, c.learning_context_key, p.path, d.created,
+SELECT c.uuid, c.configuration_id, p.path, d.created,
        learning_credentials.manifest_line(c, p.path, d.media_type, d.byte_size, d.sha256) AS line
   FROM learning_credentials.credential c
   LEFT JOIN learning_credentials.credential_document d ON d.credential_uuid = c.uuid
@@ -241,7 +241,7 @@ SELECT c.uuid, c.learning_context_key, p.path, d.created,
  WHERE c.status IN ('available', 'invalidated');
 COMMENT ON VIEW learning_credentials.export_item IS 'What export_context() puts into an archive, a credential a row.';
 COMMENT ON COLUMN learning_credentials.export_item.uuid IS 'The credential.';
-COMMENT ON COLUMN learning_credentials.export_item.learning_context_key IS 'Where it was issued.';
+COMMENT ON COLUMN learning_credentials.export_item.configuration_id IS 'What it was issued under.';
 COMMENT ON COLUMN learning_credentials.export_item.path IS 'Its document in the archive; NULL: it has none, or was invalidated.';
 COMMENT ON COLUMN learning_credentials.export_item.created IS 'When the document was made.';
 COMMENT ON COLUMN learning_credentials.export_item.line IS 'The credential in the manifest.';
@@ -253,20 +253,24 @@ LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10000
 BEGIN ATOMIC
     SELECT learning_credentials.tar_header('manifest.jsonl', (
                SELECT coalesce(sum(octet_length(convert_to(i.line, 'UTF8'))), 0)::bigint
-                 FROM learning_credentials.export_item i WHERE i.learning_context_key = export_context.learning_context_key), now())
+                 FROM learning_credentials.export_item i WHERE i.configuration_id IN (SELECT f.id FROM learning_credentials.credential_configuration f
+                                             WHERE f.learning_context_key = export_context.learning_context_key)), now())
     UNION ALL
     SELECT convert_to(m.line, 'UTF8')
       FROM (SELECT i.line FROM learning_credentials.export_item i
-             WHERE i.learning_context_key = export_context.learning_context_key ORDER BY i.uuid) AS m
+             WHERE i.configuration_id IN (SELECT f.id FROM learning_credentials.credential_configuration f
+                                             WHERE f.learning_context_key = export_context.learning_context_key) ORDER BY i.uuid) AS m
     UNION ALL
     SELECT learning_credentials.tar_padding((
                SELECT coalesce(sum(octet_length(convert_to(i.line, 'UTF8'))), 0)::bigint
-                 FROM learning_credentials.export_item i WHERE i.learning_context_key = export_context.learning_context_key))
+                 FROM learning_credentials.export_item i WHERE i.configuration_id IN (SELECT f.id FROM learning_credentials.credential_configuration f
+                                             WHERE f.learning_context_key = export_context.learning_context_key)))
     UNION ALL
     SELECT learning_credentials.tar_header(f.path, octet_length(d.content), f.created) || d.content
                || learning_credentials.tar_padding(octet_length(d.content))
       FROM (SELECT i.uuid, i.path, i.created FROM learning_credentials.export_item i
-             WHERE i.learning_context_key = export_context.learning_context_key AND i.path IS NOT NULL ORDER BY i.uuid) AS f
+             WHERE i.configuration_id IN (SELECT f.id FROM learning_credentials.credential_configuration f
+                                             WHERE f.learning_context_key = export_context.learning_context_key) AND i.path IS NOT NULL) AS f
       JOIN learning_credentials.credential_document d ON d.credential_uuid = f.uuid
     UNION ALL
     SELECT decode(repeat('00', 1024), 'hex');
