@@ -218,7 +218,8 @@ PROVE_TESTS = \
 	test/t/150_verify_page.pl \
 	test/t/160_rest.pl \
 	test/t/161_rest_view.pl \
-	test/t/170_rest_answers.pl
+	test/t/170_rest_answers.pl \
+	test/t/180_history.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 # ICU 78 and libqpdf 12 ask for a version of C++ also where C is compiled.
