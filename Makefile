@@ -218,6 +218,7 @@ PROVE_TESTS = \
 	test/t/150_verify_page.pl \
 	test/t/160_rest.pl \
 	test/t/161_rest_view.pl \
+	test/t/162_deployment.pl \
 	test/t/170_rest_answers.pl \
 	test/t/180_history.pl
 

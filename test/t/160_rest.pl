@@ -70,9 +70,9 @@ my $nginx = start_nginx($socket, qr{rate=10r/s}, 'rate=5000r/s', qr{burst=20}, '
 my $port = $nginx->{port};
 my $base = '/api/learning_credentials/v1';
 
-my $learner = token(role => 'web_learner', user_id => 1);
-my $other = token(role => 'web_learner', user_id => 2);
-my $staff = token(role => 'web_staff', user_id => 9);
+my $learner = token(role => 'learner', user_id => 1);
+my $other = token(role => 'learner', user_id => 2);
+my $staff = token(role => 'staff', user_id => 9);
 
 # encoded(TEXT): for a path or an argument
 sub encoded
@@ -151,12 +151,12 @@ for my $value (@malformed)
 	refused($answer, 400, $answer->{body} =~ /verification/ ? 'The verification code is malformed.' : 'Malformed request.', "metadata: $value");
 }
 is(got("/metadata/$code/", $_)->{status}, 200, 'a token makes no difference to verification')
-  for 'Bearer nonsense', token(role => 'nobody'), token(role => 'web_anon', exp => 1), $learner;
+  for 'Bearer nonsense', token(role => 'nobody'), token(role => 'anonymous', exp => 1), $learner;
 is(got("/metadata/$code/?select=*&limit=0&verify_uuid=eq.$others_code&x[]=%ff")->{body}, got("/metadata/$code/")->{body}, 'nor do arguments');
 is(got("/metadata/$code/", undef, %$_)->{body}, got("/metadata/$code/")->{body}, "nor does header @{[%$_]}")
   for { Range => '5-9' }, { Range => 'items=1-1', 'Range-Unit' => 'items' }, { Prefer => 'count=exact' }, { Prefer => 'timezone=America/New_York' },
   { Prefer => 'tx=rollback' }, { Accept => 'text/csv' }, { Accept => 'application/vnd.pgrst.plan' }, { 'Accept-Profile' => 'pg_catalog' },
-  { 'Content-Profile' => 'public' }, { 'X-HTTP-Method-Override' => 'DELETE' }, { 'X-Forwarded-For' => '::1' }, { Cookie => 'role=web_staff' },
+  { 'Content-Profile' => 'public' }, { 'X-HTTP-Method-Override' => 'DELETE' }, { 'X-Forwarded-For' => '::1' }, { Cookie => 'role=staff' },
   { 'X-Problem' => '{"error": "x"}' }, { 'Content-Type' => 'application/json', body => '{"verify_uuid": "x"}' };
 
 # ============================================================ verify_document
@@ -182,6 +182,8 @@ is(got("/metadata/$code/", undef, %$_)->{body}, got("/metadata/$code/")->{body},
 	is($answer->{headers}{'x-content-type-options'}, 'nosniff', 'once');
 	is($answer->{headers}{'content-range'}, undef, 'no range');
 	is(got("/verify/$code/")->{status}, 200, 'with a slash');
+	is(answer($port, "/verify/$code$_")->{status}, 200, "the short address$_") for '', '/', '?x=y';
+	is(answer($port, "/verify/$unknown")->{status}, 404, 'the short address of an unknown code');
 	like(got("/verify/$others_code")->{body}, qr/&lt;script&gt;alert\(1\)&lt;/, 'a name is shown as it is');
 	unlike(got("/verify/$others_code")->{body}, qr/<script>alert/, 'and not run');
 
@@ -299,7 +301,7 @@ is(got("/metadata/$code/", undef, %$_)->{body}, got("/metadata/$code/")->{body},
 	refused(got("/documents/$unknown.pdf", $learner), 404, 'Document not found.', 'documents: unknown');
 	refused(got("/documents/$code.pdf", $learner), 404, 'Document not found.', 'documents: by verification code');
 	refused(got("/documents/$withdrawn.pdf", $learner), 410, 'The credential was invalidated.', 'documents: invalidated');
-	refused(got("/documents/$pending.pdf", token(role => 'web_learner', user_id => 6)), 404, 'Document not found.', 'documents: pending');
+	refused(got("/documents/$pending.pdf", token(role => 'learner', user_id => 6)), 404, 'Document not found.', 'documents: pending');
 	refused(got("/documents/$_.pdf", $learner), 400, 'The identifier of the credential is malformed.', "documents: $_")
 	  for 'x', "eq.$valid", "$valid&uuid=$others", '..', "$valid%20", 'ä', '%ff';
 	refused(got("/documents/$_", $learner), 404, 'Not found.', "documents: $_") for '', '.pdf', $valid, "$valid.html", "$valid.pdf/", "x/$valid.pdf", "../rpc/document?uuid=$valid";
@@ -317,17 +319,17 @@ refused(got("/linkedin/x/", $learner), 400, 'The identifier of the credential is
 {
 	my $where = '/credentials/';
 	refused(got($where, $_->[0]), 401, $anybody, "a token $_->[1]")
-	  for [ token(role => 'web_learner', user_id => 1, secret => 'another secret of the tests, 32 bytes'), 'of somebody else' ],
-	  [ token(role => 'web_learner', user_id => 1, exp => time - 3600), 'that has expired' ],
-	  [ token(role => 'web_learner', user_id => 1, header => { alg => 'none' }), 'with no algorithm' ],
-	  [ token(role => 'web_learner'), 'without a user' ], [ token(role => 'web_learner', user_id => undef), 'whose user is null' ],
-	  [ token(role => 'web_learner', user_id => 'x'), 'whose user is no number' ], [ token(role => 'web_learner', user_id => 1.5), 'whose user is no whole number' ],
-	  [ token(role => 'web_learner', user_id => '9' x 30), 'whose user is too large' ], [ token(role => 'web_learner', user_id => [1]), 'with a list of users' ],
-	  [ token(role => 'web_learner', user_id => { id => 1 }), 'with an object' ], [ 'Bearer x', 'that is none' ], [ 'Bearer a.b.c', 'of three parts' ],
+	  for [ token(role => 'learner', user_id => 1, secret => 'another secret of the tests, 32 bytes'), 'of somebody else' ],
+	  [ token(role => 'learner', user_id => 1, exp => time - 3600), 'that has expired' ],
+	  [ token(role => 'learner', user_id => 1, header => { alg => 'none' }), 'with no algorithm' ],
+	  [ token(role => 'learner'), 'without a user' ], [ token(role => 'learner', user_id => undef), 'whose user is null' ],
+	  [ token(role => 'learner', user_id => 'x'), 'whose user is no number' ], [ token(role => 'learner', user_id => 1.5), 'whose user is no whole number' ],
+	  [ token(role => 'learner', user_id => '9' x 30), 'whose user is too large' ], [ token(role => 'learner', user_id => [1]), 'with a list of users' ],
+	  [ token(role => 'learner', user_id => { id => 1 }), 'with an object' ], [ 'Bearer x', 'that is none' ], [ 'Bearer a.b.c', 'of three parts' ],
 	  [ token(user_id => 1), 'without a role' ], [ 'Basic dXNlcjpwYXNz', 'of another kind' ];
-	is(got($where, token(role => 'web_learner', user_id => '1', exp => int(time) + 600))->{status}, 200, 'digits, not yet expired');
+	is(got($where, token(role => 'learner', user_id => '1', exp => int(time) + 600))->{status}, 200, 'digits, not yet expired');
 	# A role that the authenticator is not a member of, or that is not there.
-	for my $role ('postgres', scalar(getpwuid $<), 'nobody_at_all', 'authenticator', 'web_learner"; RESET ROLE; --')
+	for my $role ('postgres', scalar(getpwuid $<), 'nobody_at_all', 'authenticator', 'learner"; RESET ROLE; --')
 	{
 		my $answer = got($where, token(role => $role, user_id => 1));
 		cmp_ok($answer->{status}, '>=', 400, "role $role");

@@ -26,7 +26,7 @@ my $unknown = '00000000-0000-4000-8000-000000000000';
 my ($low, $high) = ('00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 
 my $socket = start_postgrest($node, 'campus');
-my %roles = (anybody => undef, learner => token(role => 'web_learner', user_id => 2), staff => token(role => 'web_staff', user_id => 3));
+my %roles = (anybody => undef, learner => token(role => 'learner', user_id => 2), staff => token(role => 'staff', user_id => 3));
 
 # asked(ROLE, PATH AND ARGUMENTS, HEADER => VALUE...)
 sub asked
@@ -124,7 +124,7 @@ silent(asked('anybody', $_), $_)
   "/metadata?verify_uuid=eq.$known&or=(verify_uuid.eq.$codes[0],verify_uuid.eq.$codes[1])", "/metadata?verify_uuid=eq.$known&verify_uuid=eq.$codes[0]",
   "/metadata?verify_uuid=eq.$known&offset=1", '/metadata?verify_uuid=eq.nonsense', '/metadata?verify_uuid=eq.', '/metadata?verify_uuid=eq.%00', '/metadata?nonsense=eq.1',
   '/metadata?verify_uuid=nonsense', '/metadata?verify_uuid', '/', '/credential', '/document?select=content', '/lms_user', '/access_grant', '/pg_user', '/pg_stats',
-  '/rpc/keyed?code=' . $known, '/rpc/caller_is_staff', '/rpc/caller_user_id', '/rpc/problem?status=200&message=x', '/rpc/grant_access?role_name=web_anon&level=admin',
+  '/rpc/keyed?code=' . $known, '/rpc/caller_is_staff', '/rpc/caller_user_id', '/rpc/problem?status=200&message=x', '/rpc/grant_access?role_name=anonymous&level=admin',
   '/rpc/generate_credential?configuration_id=1&user_id=1', '/rpc/pg_sleep?seconds=1', '/rpc/set_config', '/rpc/metadata', '/rpc/metadata?verify_uuid=eq.' . $known,
   "/rpc/metadata?verify_uuid=$known&verify_uuid=$codes[0]&nonsense=1";
 silent(asked('anybody', '/metadata', %$_), "headers @{[%$_]}")

@@ -70,14 +70,14 @@ sub web_roles
 {
 	my ($node, $database) = @_;
 	$node->safe_psql($database, <<'SQL');
-CREATE ROLE web_anon NOLOGIN;
-CREATE ROLE web_learner NOLOGIN;
-CREATE ROLE web_staff NOLOGIN;
+CREATE ROLE anonymous NOLOGIN;
+CREATE ROLE learner NOLOGIN;
+CREATE ROLE staff NOLOGIN;
 CREATE ROLE authenticator LOGIN NOINHERIT;
-GRANT web_anon, web_learner, web_staff TO authenticator;
-SELECT learning_credentials.grant_access('web_anon', 'verifier'),
-       learning_credentials.grant_access('web_learner', 'learner'),
-       learning_credentials.grant_access('web_staff', 'staff');
+GRANT anonymous, learner, staff TO authenticator;
+SELECT learning_credentials.grant_access('anonymous', 'verifier'),
+       learning_credentials.grant_access('learner', 'learner'),
+       learning_credentials.grant_access('staff', 'staff');
 SQL
 	return;
 }
@@ -93,7 +93,7 @@ sub start_postgrest
 	my $socket = "$folder/postgrest.sock";
 	write_file("$folder/secret", $secret);
 	my $file = write_file("$folder/postgrest.conf", changed(slurp_file("$deploy/postgrest.conf"),
-		qr{"postgresql:///campus\?user=authenticator"} =>
+		qr{"postgresql:///lms\?user=authenticator"} =>
 		  sprintf('"postgresql:///%s?host=%s&port=%s&user=authenticator"', $database, $node->host, $node->port),
 		qr{\@/etc/learning-credentials/jwt-secret}, "\@$folder/secret",
 		qr{/run/learning-credentials/postgrest.sock}, $socket, @changes));
