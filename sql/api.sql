@@ -24,12 +24,6 @@ AS 'MODULE_PATHNAME', 'lc_caller_is_staff_now';
 COMMENT ON FUNCTION learning_credentials.caller_is_staff() IS
 'Whether the outer role has the rights of a role with level staff.';
 
-CREATE FUNCTION learning_credentials.problem(status integer, message text) RETURNS json
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'lc_problem';
-COMMENT ON FUNCTION learning_credentials.problem(integer, text) IS
-'Answers a REST server with a status and {"error": message}, a sentence; not to be cached.';
-
 -- ------------------------------------------------------------ for anybody who has a code, or a document
 
 CREATE FUNCTION learning_credentials_api.metadata(verify_uuid text DEFAULT NULL) RETURNS json

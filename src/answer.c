@@ -18,8 +18,6 @@
 #include "answer.h"
 #include "settings.h"
 
-PG_FUNCTION_INFO_V1(lc_problem);
-
 const LcRefusal lc_refuse_anonymous = { 401, "Authentication required." };
 
 /* ---------------------------------------------------------------- arguments */
@@ -79,19 +77,18 @@ lc_answer(int status, const StringInfoData *headers)
 {
 	if (status != 0)
 		set_local("response.status", psprintf("%d", status));
-	if (headers != NULL)
-		set_local("response.headers", headers->data);
+	set_local("response.headers", headers->data);
 }
 
-char *
-lc_answer_problem(int status, const char *message)
+Datum
+lc_refuse(const LcRefusal *refusal)
 {
 	StringInfoData headers;
 	StringInfoData body;
 
 	initStringInfo(&body);
 	appendStringInfoString(&body, "{\"error\": ");
-	escape_json(&body, message);
+	escape_json(&body, refusal->message);
 	appendStringInfoChar(&body, '}');
 
 	/* A proxy that lets no error's body through, because a REST server's own names things, takes ours from a header. */
@@ -99,17 +96,11 @@ lc_answer_problem(int status, const char *message)
 	lc_header_add(&headers, "Content-Type", "application/json; charset=utf-8");
 	lc_header_add(&headers, "Cache-Control", "no-store");
 	lc_header_add(&headers, "X-Problem", body.data);
-	if (status == 401)
+	if (refusal->status == 401)
 		lc_header_add(&headers, "WWW-Authenticate", "Bearer");
-	lc_answer(status, &headers);
+	lc_answer(refusal->status, &headers);
 
-	return body.data;
-}
-
-Datum
-lc_refuse(const LcRefusal *refusal)
-{
-	return CStringGetTextDatum(lc_answer_problem(refusal->status, refusal->message));
+	return CStringGetTextDatum(body.data);
 }
 
 Datum
@@ -144,13 +135,4 @@ lc_percent_encode(StringInfo encoded, const char *text)
 			appendStringInfoChar(encoded, *p);
 		else
 			appendStringInfo(encoded, "%%%02X", *p);
-}
-
-/* problem(status integer, message text) RETURNS json */
-Datum
-lc_problem(PG_FUNCTION_ARGS)
-{
-	char *body = lc_answer_problem(PG_GETARG_INT32(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
-
-	PG_RETURN_TEXT_P(cstring_to_text(body));
 }

@@ -20,7 +20,10 @@ typedef struct LcRefusal
 
 extern const LcRefusal lc_refuse_anonymous;
 
-/* A text argument, palloc'd; NULL where it is NULL or empty, which is what a missing one may look like. */
+/*
+ * A text argument without the blanks that it begins with, palloc'd; NULL where it is NULL or empty, which is
+ * what a missing one may look like.
+ */
 extern char *lc_argument(FunctionCallInfo fcinfo, int number);
 
 /* Reads a UUID in its usual form, in any letter case; false when it is something else. */
@@ -30,18 +33,15 @@ extern bool lc_read_uuid(const char *text, pg_uuid_t *uuid);
 extern void lc_header_add(StringInfo headers, const char *name, const char *value);
 
 /*
- * Sets the answer's status (0: it stays 200) and headers (NULL: none), for the rest of the transaction.
- * Called outside of lc_act_as..., whose end would take them back.
+ * Sets the answer's status (0: it stays 200) and headers, for the rest of the transaction. Called outside
+ * of lc_act_as..., whose end would take them back.
  */
 extern void lc_answer(int status, const StringInfoData *headers);
 
 /*
- * The same for a status that says what is wrong, with the headers that belong to it. Returns the body,
- * palloc'd JSON: {"error": message}, a sentence.
+ * The results of functions that answer a REST server in JSON: {"error": message}, with the status and the
+ * headers that belong to it; and a body that answers well. The first is also a file's bytes.
  */
-extern char *lc_answer_problem(int status, const char *message);
-
-/* The same, as the result of a function that returns json; and for one that answers well, with a body. */
 extern Datum lc_refuse(const LcRefusal *refusal);
 extern Datum lc_answer_json(const char *body, const char *cache_control);
 

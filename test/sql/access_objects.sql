@@ -35,7 +35,6 @@ INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.page_texts()'),
     ('FUNCTION learning_credentials.page_time(text, timestamptz, text, jsonb)'),
     ('FUNCTION learning_credentials.page_zone(text)'),
-    ('FUNCTION learning_credentials.problem(integer, text)'),
     ('FUNCTION learning_credentials.queue_due_runs()'),
     ('FUNCTION learning_credentials.record_events()'),
     ('FUNCTION learning_credentials.settle_access()'),
