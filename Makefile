@@ -202,6 +202,7 @@ PROVE_TESTS = \
 	test/t/071_worker_databases.pl \
 	test/t/072_worker_processes.pl \
 	test/t/073_start_worker.pl \
+	test/t/074_exceptions.pl \
 	test/t/100_dump_restore.pl \
 	test/t/101_access_update.pl \
 	test/t/110_crash.pl \

@@ -161,7 +161,10 @@ lc_queue_due(void)
 bool
 lc_next_due(TimestampTz *when)
 {
-	/* A retry waits for the run that is queued, and is looked at again when that is over. */
+	/*
+	 * A retry waits for the run that is queued, and is looked at again when that is over. What is held is due
+	 * when the hold ends.
+	 */
 	static LcStatement select = {
 		.sql =
 			"SELECT least("
@@ -173,7 +176,14 @@ lc_next_due(TimestampTz *when)
 			"           AND NOT " LC_IS_HELD
 			"           AND NOT EXISTS (SELECT FROM learning_credentials.run r"
 			"                            WHERE r.configuration_id = f.id AND r.status = 'queued')"
-			"         ORDER BY c.retry_at LIMIT 1))",
+			"         ORDER BY c.retry_at LIMIT 1),"
+			"       (SELECT min(greatest(c.retry_at, x.ends_at))"
+			"          FROM learning_credentials.exception x"
+			"          JOIN learning_credentials.credential c"
+			"            ON c.configuration_id = x.configuration_id AND c.user_id = x.user_id"
+			"          JOIN learning_credentials.credential_configuration f ON f.id = c.configuration_id"
+			"         WHERE x.kind = 'hold' AND x.ends_at IS NOT NULL AND " LC_EXCEPTION_COUNTS
+			"           AND c.status = 'error' AND c.retry_at IS NOT NULL AND f.suspension_reason IS NULL))",
 		.types = { InvalidOid },
 		.custom = true,
 	};

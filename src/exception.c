@@ -156,6 +156,8 @@ decide(FunctionCallInfo fcinfo, const char *kind)
 		refuse_other_kind(values[0], values[1]);
 	lc_spi_finish();
 	lc_act_as_before(&before);
+	if (holds && has_end)
+		lc_expect_worker_at_commit(PG_GETARG_TIMESTAMPTZ(3)); /* what it keeps waiting is due then */
 	PG_RETURN_VOID();
 }
 
