@@ -198,9 +198,7 @@ BEGIN
                   ELSE 'pending' END;
     zone := learning_credentials.page_zone(shown.zone);     -- the document's
 
-    IF state IN ('malformed', 'unknown') THEN
-        PERFORM set_config('response.status', CASE state WHEN 'unknown' THEN '404' ELSE '400' END, true);
-    END IF;
+    PERFORM set_config('response.status', CASE state WHEN 'unknown' THEN '404' WHEN 'malformed' THEN '400' ELSE '200' END, true);
     PERFORM set_config('response.headers', json_build_array(
         json_build_object('Content-Type', 'text/html; charset=utf-8'),
         json_build_object('Content-Language', texts->>'language'),
