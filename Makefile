@@ -191,6 +191,7 @@ PROVE_TESTS = \
 	test/t/030_documents.pl \
 	test/t/031_structure.pl \
 	test/t/040_bisecting.pl \
+	test/t/041_pending.pl \
 	test/t/050_caches.pl \
 	test/t/060_schedule.pl \
 	test/t/061_retrieval.pl \
