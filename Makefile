@@ -222,7 +222,8 @@ PROVE_TESTS = \
 	test/t/161_rest_view.pl \
 	test/t/162_deployment.pl \
 	test/t/170_rest_answers.pl \
-	test/t/180_history.pl
+	test/t/180_history.pl \
+	test/t/181_sealing.pl
 
 LIBRARIES = fribidi harfbuzz harfbuzz-subset icu-i18n icu-uc libcrypto libjpeg libpng libqpdf libqrencode uuid zlib
 # ICU 78 and libqpdf 12 ask for a version of C++ also where C is compiled.
