@@ -14,6 +14,7 @@ use LearningCredentials;
 use PageServer;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Rest;
 use Test::More;
 
 # Pictures of what was tested stay here, to be looked at.
@@ -24,9 +25,8 @@ make_path($pictures);
 my $primary = new_node('primary', 'wal_level = replica', 'max_wal_senders = 4', "TimeZone = 'UTC'",
 	"learning_credentials.organization = 'University of London'", 'learning_credentials.show_pending = on');
 $primary->safe_psql('postgres', 'CREATE EXTENSION learning_credentials');
+web_roles($primary, 'postgres');
 $primary->safe_psql('postgres', <<'SQL');
-CREATE ROLE anonymous;
-SELECT learning_credentials.grant_access('anonymous', 'verifier');
 INSERT INTO learning_credentials.credential_type (name, retrieval_func, generation_func, custom_options)
 VALUES ('Certificate of Achievement', 'learning_credentials.retrieve_completions', 'learning_credentials.generate_pdf', '{"page": {}}');
 INSERT INTO learning_credentials.credential_configuration (learning_context_key, credential_type_id)
@@ -112,7 +112,8 @@ unless (Browser::program())
 	done_testing();
 	exit;
 }
-my $browser = Browser->start(PostgreSQL::Test::Utils::tempdir() . '/profile', '--host-resolver-rules=MAP plain.test 127.0.0.1');
+my $browser = Browser->start(PostgreSQL::Test::Utils::tempdir() . '/profile', '--host-resolver-rules=MAP plain.test 127.0.0.1',
+	'--ignore-certificate-errors');
 END { $browser->stop if $browser }
 
 # axe-core of the version that is locked in test/page; undef where npm or its registry cannot be reached
@@ -298,6 +299,25 @@ $browser->call('Input.dispatchKeyEvent', { type => $_, key => 'Tab', code => 'Ta
 is($browser->run('document.activeElement.id'), 'file', 'Tab leads to the field');
 is($browser->run('getComputedStyle(document.querySelector(".drop")).outlineStyle'), 'solid', 'which shows it');
 $browser->picture("$pictures/focus.png");
+
+# As it is deployed, with nginx and PostgREST between: all headers get through, and none that makes the page worse.
+if (nginx_program())
+{
+	my $nginx = start_nginx(start_postgrest($standby, 'postgres', qr{db-channel-enabled = true}, 'db-channel-enabled = false'));
+	my $address = "https://127.0.0.1:$nginx->{tls_port}/verify/$code{valid}";
+
+	$browser->open($address, { 'Accept-Language' => 'de' });
+	is($browser->run('document.querySelector("h1").textContent'), $word{valid}{de}, 'as it is deployed: the page');
+	is(choose("$files/document1.pdf") =~ s/ SHA-256.*//r, 'Das ist das ausgestellte Dokument, unverändert.', 'as it is deployed: the file check');
+	is(beside($address), '', 'as it is deployed: nothing besides');
+	$browser->open("https://127.0.0.1:$nginx->{tls_port}/verify/$code{unknown}", { 'Accept-Language' => 'de' });
+	is($browser->run('document.querySelector("h1").textContent'), $word{unknown}{de}, 'as it is deployed: the page about an unknown code');
+	stop_rest();
+}
+else
+{
+	diag('NO NGINX: the verify page as it is deployed is not looked at');
+}
 
 # Over plain http there is no SubtleCrypto.
 my $plain = 'http://plain.test:' . $server->port . "/verify/$code{valid}";
