@@ -71,11 +71,12 @@ load_offer(void *argument)
 	offer->configuration = lc_configuration_load(offer->id);
 }
 
+/* The request is left out: it may hold a name. */
 static void
 log_failure(const Offer *offer, const char *what, const ErrorData *error)
 {
 	ereport(LOG_SERVER_ONLY,
-			(errcode(error->sqlerrcode),
+			(errcode(error->sqlerrcode), errhidestmt(true),
 			 errmsg("%s under credential configuration " INT64_FORMAT " could not be determined: %s",
 					what, offer->id, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0));

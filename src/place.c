@@ -93,7 +93,7 @@ answer(Question *question)
 	if (error == NULL)
 		return question->answer;
 	ereport(LOG_SERVER_ONLY,
-			(errcode(error->sqlerrcode),
+			(errcode(error->sqlerrcode), errhidestmt(true),
 			 errmsg("source \"%s\" could not be read as role \"%s\": %s", place->source,
 					place->run_as ? place->run_as : "(the extension's owner)", error->message)));
 	return false;

@@ -133,8 +133,34 @@ my $log = slurp_file($node->logfile);
 like($log, qr/LOG:  eligibility of user 7 under credential configuration \d+ could not be determined: the secret of user 7/, 'the log says why');
 like($log, qr/LOG:  eligibility of user 7 .* cannot execute INSERT in a read-only transaction/, 'and what a retrieval function may not do');
 my ($answer, $messages) = request($node, 'learner', '{"user_id": 7}', q{eligibility('path-v1:Other+P+1+G', 'retrieve_badly')}, options => '-c client_min_messages=debug5');
+unlike(slurp_file($node->logfile), qr/STATEMENT:.*(user_id|eligibility)/, 'without the request');
 unlike($answer . $messages, qr/secret/, 'a client does not, whatever it wants to hear');
 like(request($node, 'staff', '{"user_id": 1}', q{eligibility('path-v1:Other+P+1+G', 'retrieve_badly', 'user7')}), qr/"error_message": "the secret of user 7"/, 'but staff does');
+
+# ---------------------------------------------------------------- what takes too long
+$node->safe_psql('lms', <<'SQL');
+CREATE FUNCTION app.retrieve_slowly(key text, options jsonb, one bigint DEFAULT NULL)
+RETURNS SETOF learning_credentials.eligibility LANGUAGE sql AS $$
+SELECT one, true, NULL::timestamptz, '{}'::jsonb FROM pg_sleep(600) $$;
+CREATE SCHEMA slow;
+CREATE VIEW slow.lms_enrollment AS
+SELECT e.* FROM learning_credentials.lms_enrollment e, pg_sleep(600);
+INSERT INTO learning_credentials.lms_enrollment (context_key, user_id) VALUES ('course-v1:Slow+A+1', 7);
+INSERT INTO learning_credentials.credential_type (name, retrieval_func, generation_func)
+VALUES ('Slow', 'app.retrieve_slowly', 'learning_credentials.generate_pdf');
+INSERT INTO learning_credentials.credential_configuration (learning_context_key, credential_type_id, custom_options)
+SELECT 'course-v1:' || key || '+A+1', id, options::jsonb
+  FROM learning_credentials.credential_type, (VALUES ('Few', '{}'), ('Slow', '{"source": "slow"}')) AS v (key, options) WHERE name = 'Slow';
+ALTER DATABASE lms SET learning_credentials.retrieval_timeout = '100ms';
+ALTER DATABASE lms SET learning_credentials.document_timeout = '100ms';
+SQL
+like(request($node, 'learner', '{"user_id": 7}', q{eligibility('course-v1:Few+A+1')}),
+	qr/^200 .*"name": "Both", "is_generation_enabled": false, "is_eligible": true.*"name": "Slow", "is_generation_enabled": false, "error": "Eligibility could not be determined."\}\]\}$/,
+	'a retrieval function that takes too long does not keep the others from answering');
+like(request($node, 'staff', '{"user_id": 7}', q{eligibility('course-v1:Few+A+1')}), qr/"error_message": "function .* took too long/, 'staff is told so');
+is(request($node, 'learner', '{"user_id": 7}', q{configured('course-v1:Slow+A+1')}), '404 {"error": "Learning context not found."}', 'a source that takes too long shows nothing');
+like(slurp_file($node->logfile), qr/LOG:  source "slow" could not be read as role "\w+": source "slow" took too long/, 'the log says why');
+$node->safe_psql('lms', 'ALTER DATABASE lms RESET ALL; DELETE FROM learning_credentials.credential_configuration WHERE credential_type_id = 4');
 
 # ---------------------------------------------------------------- settings that come with a connection
 like(request($node, 'learner', '', 'credentials()', options => '-c request.jwt.claims={"user_id":7}'), qr/^200 .*"$uuid"/, 'claims that come with the connection');
