@@ -14,6 +14,11 @@ CREATE TABLE learning_credentials.exception (
     lifted_by jsonb,
     PRIMARY KEY (configuration_id, user_id),
     CONSTRAINT lifted_by_if_lifted CHECK (lifted_by IS NULL OR lifted_at IS NOT NULL));
+-- As with credential: most common values would be people's affairs, for everyone who reads pg_stats.
+ALTER TABLE learning_credentials.exception
+    ALTER reason SET STATISTICS 0,
+    ALTER author SET STATISTICS 0,
+    ALTER lifted_by SET STATISTICS 0;
 COMMENT ON TABLE learning_credentials.exception IS
 'Who gets a credential although retrieval does not list them as eligible (grant), and who gets none (hold). Written by grant_exception(), hold_credential() and lift_exception(). One counts while it is neither lifted nor ended.';
 COMMENT ON COLUMN learning_credentials.exception.configuration_id IS 'Where it applies.';

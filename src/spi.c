@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
+#include "utils/queryenvironment.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 

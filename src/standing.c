@@ -12,9 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "lib/integerset.h"
-#include "miscadmin.h"
 #include "tcop/dest.h"
-#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
 #include "exception.h"

@@ -12,8 +12,23 @@ SELECT x.key AS "course or Learning Path",
  GROUP BY x.key
  ORDER BY x.key;
 
+\echo '==== What the first runs would do, and what they would do if 75 % of a course were enough: plan_summary'
+\echo
+SELECT t.name AS type, split_part(c.learning_context_key, '+', 2) AS course,
+       max(p.users) FILTER (WHERE p.action = 'issue') AS "would be issued to",
+       max(p.users) FILTER (WHERE p.action = 'not_eligible') AS "are not eligible",
+       max(q.users) FILTER (WHERE q.action = 'issue') AS "at 75 %"
+  FROM learning_credentials.credential_configuration c
+  JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+ CROSS JOIN LATERAL learning_credentials.plan_summary(c.id) AS p
+  JOIN LATERAL learning_credentials.plan_summary(c.id, '{"required_completion": 0.75}') AS q USING (action)
+ GROUP BY c.id, t.name
+ ORDER BY c.id;
+
 \echo '==== The course team schedules them: first in a few seconds, then each in its rhythm'
 \echo
+-- Each would say to how many its first run will issue; above, it stands in one table.
+SET client_min_messages = warning;
 UPDATE learning_credentials.credential_configuration c
    SET enabled = true, time_zone = 'Europe/Lisbon', starts_at = soon.at,
        schedule = CASE t.name WHEN 'Completion' THEN 'every 1 day'
