@@ -162,6 +162,18 @@ BEGIN
          WHERE r.status = 'failed'
          ORDER BY c.id;
     RETURN QUERY
+        SELECT 'warning', 'run_warned', c.learning_context_key || ': ' || t.name,
+               format('the last run of configuration %s, number %s, warned: %s', c.id, r.id, r.warning),
+               format('See whether its facts are right; plan_run(%s) tells what is so now.', c.id)
+          FROM learning_credentials.credential_configuration c
+          JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
+         CROSS JOIN LATERAL (
+               SELECT n.id, n.warning FROM learning_credentials.run n
+                WHERE n.configuration_id = c.id AND n.status IN ('finished', 'failed') AND n.trigger <> 'retry'
+                ORDER BY n.id DESC LIMIT 1) AS r
+         WHERE r.warning IS NOT NULL
+         ORDER BY c.id;
+    RETURN QUERY
         SELECT 'error', 'errors', c.learning_context_key || ': ' || t.name,
                format('credentials of configuration %s in error: %s, of which %s are not tried again; the latest: %s', c.id,
                       e.count, e.given_up,
@@ -171,6 +183,9 @@ BEGIN
                        (array_agg(x.error_message ORDER BY x.modified DESC))[1] AS latest
                   FROM learning_credentials.credential x
                  WHERE x.status = 'error'
+                   AND NOT EXISTS (SELECT FROM learning_credentials.exception h
+                                    WHERE h.configuration_id = x.configuration_id AND h.user_id = x.user_id
+                                      AND h.kind = 'hold' AND h.lifted_at IS NULL AND (h.ends_at IS NULL OR h.ends_at > now()))
                  GROUP BY x.configuration_id) AS e
           JOIN learning_credentials.credential_configuration c ON c.id = e.configuration_id
           JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
@@ -206,7 +221,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.health(boolean) IS
-'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, level_incomplete, run_failed, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
+'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, level_incomplete, run_failed, run_warned, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
 
 -- ------------------------------------------------------------ metrics
 

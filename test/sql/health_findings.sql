@@ -88,6 +88,7 @@ VALUES (7001, 7001, 'call', 'failed', now(), now(), now(), 'division by zero'),
        (7005, 7001, 'request', 'queued', '2020-01-01 12:00+00', NULL, NULL, NULL),
        (7006, 7001, 'request', 'running', '2020-01-01 12:00+00', '2020-01-01 12:00+00', NULL, NULL),
        (7007, 7002, 'request', 'queued', now(), NULL, NULL, NULL), (7008, 7002, 'request', 'running', now(), now(), NULL, NULL);
+UPDATE learning_credentials.run SET warning = 'nothing is withdrawn' WHERE id IN (7001, 7002);
 SELECT severity, finding, subject, message, hint FROM learning_credentials.health() ORDER BY finding, subject;
 UPDATE learning_credentials.credential_configuration SET suspension_reason = 'it crashed' WHERE id = 7001;
 SELECT severity, finding, subject, hint FROM learning_credentials.health() WHERE finding = 'run_waits';
@@ -103,6 +104,10 @@ CREATE OR REPLACE FUNCTION health.generate_text(credential learning_credentials.
 RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'no ink left' USING HINT = 'Buy some.'; END $$;
 SELECT learning_credentials.generate_credential(7001, 7001) IS NULL AS failed;
 SELECT severity, finding, subject, message FROM learning_credentials.health();
+-- what is held, is meant to wait
+SELECT learning_credentials.hold_credential(7001, 7001, 'Reported');
+SELECT severity, finding FROM learning_credentials.health();
+SELECT learning_credentials.lift_exception(7001, 7001);
 SET LOCAL learning_credentials.max_attempts = 1;
 SELECT learning_credentials.generate_credential(7001, 7002) IS NULL AS failed;
 SELECT severity, finding, subject, message FROM learning_credentials.health();
