@@ -1,8 +1,8 @@
 -- ============================================================ the verify page
--- What a person sees who scans the QR code. The page is in sql/page/: page.html with {{placeholders}} and {{#sections}},
--- its styles, its script, and its words in texts/LANGUAGE.json. The Makefile puts a file where a line @include names
--- it. Nothing else is loaded, so the policy that goes with the page allows its own styles and script, by their
--- hashes, and nothing else.
+-- What a person sees who scans the QR code. The page is in sql/page/: page.html with {{placeholders}} and
+-- {{#sections}}, its styles, its script, and its words in texts/LANGUAGE.json. The Makefile puts a file where a line
+-- @include names it. Nothing else is loaded, so the policy that goes with the page allows its own styles and
+-- script, by their hashes, and nothing else.
 
 CREATE FUNCTION learning_credentials.page_escape(value text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -44,8 +44,8 @@ $page$;
 COMMENT ON FUNCTION learning_credentials.page_texts() IS
 'The words of the verify page as HTML: an object for each language, the same keys in each.';
 
--- The template becomes a function (in plpgsql, whose plans a session keeps): a placeholder a look-up, a section a CASE. So a value is never read as a placeholder,
--- and a section without its end is an error of CREATE EXTENSION.
+-- The template becomes a function, in plpgsql, whose plans a session keeps: a placeholder a look-up, a section a
+-- CASE. So a value is never read as a placeholder, and a section without its end is an error of CREATE EXTENSION.
 DO $install$
 DECLARE
     style CONSTANT text := $style$
