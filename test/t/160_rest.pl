@@ -307,6 +307,21 @@ is(got("/metadata/$code/", undef, %$_)->{body}, got("/metadata/$code/")->{body},
 	refused(got("/documents/$_", $learner), 404, 'Not found.', "documents: $_") for '', '.pdf', $valid, "$valid.html", "$valid.pdf/", "x/$valid.pdf", "../rpc/document?uuid=$valid";
 }
 
+# ---- one that lies elsewhere
+{
+	my $elsewhere = sql(<<"SQL");
+INSERT INTO learning_credentials.credential
+       (configuration_id, credential_type_name, learning_context_key, learning_context_name, user_id, user_full_name, status, issue_date, download_url)
+SELECT f.id, 'Plain', f.learning_context_key, 'Hidden', 1, 'User 1', 'available', now(), 'https://files.example.org/a%20b.pdf?x=y'
+  FROM learning_credentials.credential_configuration f WHERE f.learning_context_key = '$hidden'
+RETURNING uuid
+SQL
+	my $answer = got("/documents/$elsewhere.pdf", $learner);
+	is($answer->{status}, 302, 'a document that lies elsewhere');
+	is($answer->{headers}{location}, 'https://files.example.org/a%20b.pdf?x=y', 'there');
+	refused(got("/documents/$elsewhere.pdf", $other), 404, 'Document not found.', "documents: somebody else's that lies elsewhere");
+}
+
 # ============================================================ LinkedIn
 
 like(json_of(got("/linkedin/$valid/", $learner))->{url}, qr{^https://www\.linkedin\.com/}, 'a link to a profile');
@@ -380,6 +395,41 @@ for ([ "GET $base/metadata/\0/ HTTP/1.1\r\nHost: x\r\n\r\n", 'a zero byte' ], [ 
 	my $log = slurp_file($nginx->{access_log});
 	like($log, qr/ GET metadata 200 /, 'the log says what was asked for');
 	unlike($log, qr/$code|$valid|abella|%41/, 'and of nobody');
+}
+
+# ============================================================ many at once
+
+# Connections to the database are shared: nobody gets another's answer.
+{
+	my %expected;
+	for my $user (1, 3, 4)
+	{
+		my $mine = token(role => 'learner', user_id => $user);
+		$expected{$user} = [ $mine, got('/credentials/', $mine)->{body} ];
+	}
+	my @children;
+	for my $child (0 .. 5)
+	{
+		my $pid = fork // die "fork: $!";
+		if ($pid == 0)
+		{
+			my $wrong = 0;
+			for my $i (1 .. 40)
+			{
+				my $user = (1, 3, 4)[ ($child + $i) % 3 ];
+				my ($mine, $body) = @{ $expected{$user} };
+				$wrong++ if got('/credentials/', $mine)->{body} ne $body;
+				$wrong++ if got('/credentials/')->{status} != 401;
+				$wrong++ if json_of(got("/metadata/$code/"))->{verify_uuid} ne $code;
+				$wrong++ if got("/metadata/$unknown/")->{status} != 404;
+			}
+			require POSIX;
+			POSIX::_exit($wrong > 100 ? 100 : $wrong);
+		}
+		push @children, $pid;
+	}
+	is((waitpid($_, 0), $? >> 8)[1], 0, 'every answer is the right one') for @children;
+	isnt($expected{1}[1], $expected{3}[1], 'and they differ');
 }
 
 # ============================================================ the database fails
