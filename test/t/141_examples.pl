@@ -10,7 +10,7 @@ use Test::More;
 
 # The first page leaves the database that the others begin with.
 my $first = 'getting-started';
-my @others = qw(sources designing-a-certificate writing-functions lifecycle corrections planning scheduling listening verification security rest backup-and-upgrade);
+my @others = qw(sources designing-a-certificate writing-functions lifecycle history corrections planning scheduling listening verification security rest backup-and-upgrade);
 
 my $checkout = getcwd();
 my $node = PostgreSQL::Test::Cluster->new('examples');
@@ -24,7 +24,7 @@ $ENV{PGUSER} = 'postgres';
 delete @ENV{qw(PGDATABASE PGOPTIONS PGSERVICE)};
 
 my $work = PostgreSQL::Test::Utils::tempdir();
-symlink "$checkout/test", "$work/test" or die "symlink: $!";
+symlink "$checkout/$_", "$work/$_" or die "symlink: $!" for qw(test tools);
 
 # The fenced blocks of a page: [language, text, line, run?].
 sub blocks
