@@ -169,7 +169,7 @@ BEGIN
           JOIN learning_credentials.credential_type t ON t.id = c.credential_type_id
          CROSS JOIN LATERAL (
                SELECT n.id, n.warning FROM learning_credentials.run n
-                WHERE n.configuration_id = c.id AND n.status IN ('finished', 'failed') AND n.trigger <> 'retry'
+                WHERE n.configuration_id = c.id AND n.status IN ('finished', 'failed') AND n.trigger NOT IN ('retry', 'bulk')
                 ORDER BY n.id DESC LIMIT 1) AS r
          WHERE r.warning IS NOT NULL
          ORDER BY c.id;

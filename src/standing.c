@@ -174,23 +174,27 @@ add_holder(int64 user_id, void *argument)
 	holders->user_ids[holders->count++] = user_id;
 }
 
+/* Whether a run has begun the credential "c", for somebody who was eligible: no person did, and no import. */
+#define OF_A_RUN                                                        \
+	"c.run_id IS NOT NULL AND NOT c.evidence ? '" LC_EXCEPTION_MEMBER   \
+	"' AND EXISTS (SELECT FROM learning_credentials.credential_event e" \
+	" WHERE e.credential_uuid = c.uuid AND e.seq = 1 AND e.run_id IS NOT NULL)"
+
 /*
  * Whoever has lost it was eligible once: a run has issued to the user, and not by a grant. What was issued
- * by a call of its own, or came by an import, is a person's.
+ * by a call of its own, or came by an import, is a person's. A replacement is of what it replaces.
  */
 static void
 read_holders(LcStanding *standing)
 {
 	static const char *const sql =
 		"SELECT c.user_id FROM learning_credentials.credential c"
-		" WHERE c.configuration_id = $1 AND c.status = 'available'"
-		"   AND ((c.run_id IS NOT NULL AND NOT c.evidence ? '" LC_EXCEPTION_MEMBER "')"
+		" WHERE c.configuration_id = $1 AND c.status = 'available' AND NOT " LC_IS_GRANTED
+		"   AND ((" OF_A_RUN ")"
 		"        OR (c.supersedes IS NOT NULL"
-		"            AND EXISTS (SELECT FROM learning_credentials.credential o"
-		"                         WHERE o.configuration_id = $1 AND o.user_id = c.user_id"
-		"                           AND o.run_id IS NOT NULL"
-		"                           AND NOT o.evidence ? '" LC_EXCEPTION_MEMBER "')))"
-		"   AND NOT " LC_IS_GRANTED " ORDER BY 1";
+		"            AND c.user_id IN (SELECT c.user_id FROM learning_credentials.credential c"
+		"                               WHERE c.configuration_id = $1 AND " OF_A_RUN ")))"
+		" ORDER BY 1";
 	Holders *holders = &standing->holders;
 
 	if (!standing->configuration->withdraw)

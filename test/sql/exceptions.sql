@@ -189,9 +189,12 @@ SELECT public.answer(format('SELECT reissue_credential(%L)', uuid)) FROM credent
 INSERT INTO credential (configuration_id, credential_type_name, learning_context_key, learning_context_name, user_id, user_full_name, status, download_url, legacy_id, issue_date)
 VALUES (1, 'T', 'course-v1:Except+A+1', 'A', 50, 'Alumna', 'available', 'https://example.org/a.pdf', 'A1', '2019-02-03');
 UPDATE lms_course_completion SET percent = 0.1 WHERE user_id IN (3, 4, 7);
-SELECT user_id, action FROM plan_run(1) WHERE user_id IN (3, 4, 7, 50) ORDER BY user_id;
+SELECT status FROM bulk_generate(1, ARRAY[51], in_run => true);
+SELECT user_id, action FROM plan_run(1) WHERE user_id IN (3, 4, 7, 50, 51) ORDER BY user_id;
 CALL generate_credentials(1);
-SELECT user_id, status, why FROM public.shown WHERE user_id IN (3, 4, 7, 50);
+SELECT user_id, status, why FROM public.shown WHERE user_id IN (3, 4, 7, 50, 51);
+CALL generate_credentials(1);
+SELECT user_id, status, why FROM public.shown WHERE user_id = 51;
 
 -- ------------------------------------------------------------ when so much is lost, it is more likely the facts
 CREATE TABLE app.row (user_id bigint, is_eligible boolean);
