@@ -35,20 +35,30 @@ my $socket = start_postgrest($node, 'campus');
 # ---- as it is shipped
 {
 	my $nginx = start_nginx($socket);
-	my @statuses = map { answer($nginx->{port}, "$base/metadata/$code/")->{status} } 1 .. 60;
-	is_deeply([ @statuses[ 0 .. 19 ] ], [ (200) x 20 ], 'twenty look-ups at once');
-	my ($refused) = grep { $_ == 429 } @statuses;
-	is($refused, 429, 'not sixty');
-	my $answer = answer($nginx->{port}, "$base/metadata/$code/");
+	my @statuses = map { answer($nginx->{port}, "$base/metadata/$code/")->{status} } 1 .. 20;
+	is_deeply(\@statuses, [ (200) x 20 ], 'twenty look-ups at once');
+	# limited(PATH): the first answer that is a refusal
+	my $limited = sub {
+		my $answer;
+		for (1 .. 500)
+		{
+			$answer = answer($nginx->{port}, $_[0]);
+			last if $answer->{status} == 429;
+		}
+		return $answer;
+	};
+	my $answer = $limited->("$base/metadata/$code/");
+	is($answer->{status}, 429, 'not five hundred');
 	is_deeply(json_of($answer), { error => 'Too many requests.' }, 'in our words');
 	is($answer->{headers}{'retry-after'}, 1, 'when to come again');
 	is($answer->{headers}{'cache-control'}, 'no-store', 'not to be cached');
-	is(answer($nginx->{port}, "/verify/$code")->{status}, 429, 'one limit for all paths');
+	is($limited->("/verify/$code")->{status}, 429, 'one limit for all paths');
 	my $end = time + $PostgreSQL::Test::Utils::timeout_default;
 	sleep 0.2 until answer($nginx->{port}, "$base/metadata/$code/")->{status} == 200 or time > $end;
 	cmp_ok(time, '<', $end, 'later it answers again');
-	is(scalar(grep { / - 429 / } split /\n/, slurp_file($nginx->{access_log})), 0, 'the log knows what was asked for');
-	unlike(slurp_file($nginx->{access_log}), qr/$code/, 'and no code');
+	my $log = slurp_file($nginx->{access_log});
+	like($log, qr/ GET $_ 429 /, "the log knows of $_") for qw(metadata verify);
+	unlike($log, qr/$code/, 'and of no code');
 
 	# HTTPS and the way to it
 	my ($out, $error) = ('', '');
