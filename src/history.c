@@ -139,6 +139,8 @@ lc_event_text(const LcRows *rows, HeapTuple row, StringInfo bytes)
 		{ "run_id ", INT8OID },
 		{ "old_status ", TEXTOID },
 		{ "new_status ", TEXTOID },
+		{ "old_issue_date ", TIMESTAMPTZOID },
+		{ "old_expires_at ", TIMESTAMPTZOID },
 		{ "issue_date ", TIMESTAMPTZOID },
 		{ "expires_at ", TIMESTAMPTZOID },
 		{ "actor_commitment ", BYTEAOID },

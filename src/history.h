@@ -15,11 +15,11 @@
 #include "spi.h"
 
 /* What a statement selects of an event "e" so that lc_event_text() finds it: the first columns of its rows. */
-#define LC_EVENT_COLUMNS                                                                       \
-	"e.credential_uuid, e.seq, e.kind, e.occurred_at, e.configuration_id, e.run_id,"           \
-	" e.old_status::text, e.new_status::text, e.issue_date, e.expires_at, e.actor_commitment," \
-	" e.reason_commitment"
-#define LC_EVENT_COLUMN_COUNT 12
+#define LC_EVENT_COLUMNS                                                                         \
+	"e.credential_uuid, e.seq, e.kind, e.occurred_at, e.configuration_id, e.run_id,"             \
+	" e.old_status::text, e.new_status::text, e.old_issue_date, e.old_expires_at, e.issue_date," \
+	" e.expires_at, e.actor_commitment, e.reason_commitment"
+#define LC_EVENT_COLUMN_COUNT 14
 #define LC_EVENT_OLD_STATUS 7
 #define LC_EVENT_NEW_STATUS 8
 

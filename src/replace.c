@@ -346,7 +346,8 @@ lc_expire_credential(PG_FUNCTION_ARGS)
 	if (expires_at <= found.issue_date)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("credential \"%s\" cannot expire before it was issued", lc_uuid_string(&found.uuid)),
+				 errmsg("credential \"%s\" cannot expire before it was issued",
+						lc_uuid_string(&found.uuid)),
 				 errdetail("It was issued at %s.", timestamptz_to_str(found.issue_date))));
 	set_dates(&found, found.issue_date, expires_at, reason);
 	lc_spi_finish();

@@ -213,7 +213,7 @@ def check_consistency(old_size, size, old_root, root, path):
 # ---------------------------------------------------------------- leaves
 
 FIELDS = ["credential_uuid", "seq", "kind", "occurred_at", "configuration_id", "run_id", "old_status", "new_status",
-          "issue_date", "expires_at", "actor_commitment", "reason_commitment"]
+          "old_issue_date", "old_expires_at", "issue_date", "expires_at", "actor_commitment", "reason_commitment"]
 
 
 def read_leaf(text):

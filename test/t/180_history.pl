@@ -235,7 +235,7 @@ my $altered = qr/^altered\|$place\|2\|the event is not what was sealed$/;
 my %change = (
 	occurred_at => "occurred_at + interval '1 microsecond'",
 	kind => "'dates'", configuration_id => '9', run_id => '9', issue_date => "issue_date - interval '1 day'",
-	expires_at => "'2030-01-01'", actor_commitment => "sha256('')", reason_commitment => "sha256('')");
+	expires_at => "'2030-01-01'", old_issue_date => "'2030-01-01'", old_expires_at => "'infinity'", actor_commitment => "sha256('')", reason_commitment => "sha256('')");
 for my $column (sort keys %change)
 {
 	found("$column changed", "$event $column = $change{$column} $one", $altered,
