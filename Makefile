@@ -159,7 +159,8 @@ REGRESS = \
 	template_warnings \
 	health_findings \
 	bulk_functions \
-	import_export
+	import_export \
+	history_log
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
 	issue_twice \

@@ -92,7 +92,7 @@ lc_rows_close(LcRows *rows)
 static void
 add_integer(StringInfo bytes, int64 value)
 {
-	char digits[MAXINT8LEN + 1];
+	char digits[24];
 
 	pg_lltoa(value, digits);
 	appendStringInfoString(bytes, digits);
@@ -302,6 +302,7 @@ lc_log_checkpoint(int64 *size, LcHash *root, char **note)
 	bool isnull;
 	bool found;
 
+	*note = NULL;
 	found = lc_spi_read("SELECT tree_size, root_hash, note FROM learning_credentials.history_checkpoint"
 						" WHERE $1 = 0 OR tree_size = $1 ORDER BY tree_size DESC LIMIT 1",
 						1, types, values, NULL, NULL) > 0;
