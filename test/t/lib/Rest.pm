@@ -19,7 +19,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(web_roles start_postgrest start_nginx stop_rest is_real nginx_program request answer token json_of changed);
+our @EXPORT = qw(web_roles start_postgrest start_nginx stop_rest is_real real_version nginx_program request answer token json_of changed);
 
 my $lib = dirname(__FILE__);
 my $deploy = "$lib/../../../deploy";
@@ -43,6 +43,14 @@ sub nginx_program { return program($ENV{NGINX_PROGRAM} || 'nginx') }
 
 my $real = program($ENV{POSTGREST} || 'postgrest');
 sub is_real { return defined $real }
+
+# real_version(): of the real PostgREST, as "12.0.3"; undef when there is none
+sub real_version
+{
+	return unless $real;
+	my ($version) = `'$real' --version` =~ /(\d+(?:\.\d+)+)/;
+	return $version;
+}
 
 # changed(TEXT, PATTERN => REPLACEMENT...): the text with each pattern replaced; dies when one is not there, so that
 # what is shipped is what is tested
