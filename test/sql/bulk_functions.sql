@@ -140,7 +140,7 @@ SELECT count(*) FROM learning_credentials.expiring_credentials('2 days');
 
 -- ------------------------------------------------------------ what is not a run of the configuration
 SELECT learning_credentials.queue_credential(1, 240, 1);
-SELECT learning_credentials.queue_credential(1, 240, 0);
+SELECT learning_credentials.queue_credential(1, 240, 0) IS NOT NULL AS at_once;
 SELECT learning_credentials.queue_credential(1, 240, NULL);
 
 RESET SESSION AUTHORIZATION;
