@@ -198,6 +198,39 @@ BEGIN
           FROM learning_credentials.suspect s
          ORDER BY s.credential_uuid;
 
+    -- ---- the history's log
+    RETURN QUERY
+        SELECT 'warning', 'history_unsealed', current_database()::text,
+               format('the history is not sealed since %s', e.occurred_at),
+               'The worker does it, or a job that calls seal_history(); see the server''s log.'
+          FROM learning_credentials.history_state s
+         CROSS JOIN LATERAL (
+               SELECT min(w.occurred_at) AS occurred_at
+                 FROM ((SELECT v.occurred_at FROM learning_credentials.credential_event v
+                         WHERE v.transaction_id >= coalesce(pg_snapshot_xmax(s.sealed), '0')
+                         ORDER BY v.transaction_id LIMIT 1)
+                       UNION ALL
+                       (SELECT v.occurred_at FROM learning_credentials.credential_event v
+                         WHERE v.transaction_id = ANY (ARRAY(SELECT pg_snapshot_xip(s.sealed)))
+                           AND NOT EXISTS (SELECT FROM learning_credentials.history_leaf l
+                                            WHERE l.credential_uuid = v.credential_uuid AND l.seq = v.seq))) AS w) AS e
+         WHERE e.occurred_at < now() - interval '1 day';
+    RETURN QUERY
+        SELECT 'error', 'history_damaged', current_database()::text,
+               format('the log of the history has %s leaves, and its last checkpoint is of %s', l.size, c.size),
+               'verify_history() tells what is wrong. Nothing is sealed before that is mended: restore from a backup.'
+          FROM (SELECT coalesce(max(x.leaf_index) + 1, 0) AS size FROM learning_credentials.history_leaf x) AS l,
+               (SELECT coalesce(max(x.tree_size), 0) AS size FROM learning_credentials.history_checkpoint x) AS c
+         WHERE l.size <> c.size;
+    RETURN QUERY
+        SELECT 'warning', 'history_unsigned', current_database()::text,
+               format('the checkpoint of size %s is not signed, and others are', c.tree_size),
+               'See whether learning_credentials.history_key_file can be read; seal_history() signs it then.'
+          FROM (SELECT x.tree_size, x.note FROM learning_credentials.history_checkpoint x
+                 ORDER BY x.tree_size DESC LIMIT 1) AS c
+         WHERE c.note IS NULL
+           AND EXISTS (SELECT FROM learning_credentials.history_checkpoint x WHERE x.note IS NOT NULL);
+
     -- ---- what cannot be, unless somebody went round the triggers and the foreign keys
     IF NOT thorough THEN
         RETURN;
@@ -221,7 +254,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.health(boolean) IS
-'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, level_incomplete, run_failed, run_warned, errors, crash, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
+'What an administrator has to act on, a finding a row; no row: nothing. severity: error (something is not done that should be) or warning. finding names the kind: no_worker, schedule_overdue, schedule_never_runs, run_waits, run_abandoned, suspended, cannot_be_called, option, outdated, role_missing, role_can_log_in, level_incomplete, run_failed, run_warned, errors, crash, history_unsealed, history_damaged, history_unsigned, credential_without_document, document_without_credential. subject is what it is about, message what was found, hint what to do. thorough: whether every credential and document is looked at, which takes seconds a million.';
 
 -- ------------------------------------------------------------ metrics
 
@@ -300,7 +333,7 @@ SELECT m.name, m.labels, m.value, f.type, f.help
         SELECT 'learning_credentials_bytes', jsonb_build_object('table', r.relname::text), pg_total_relation_size(r.oid)
           FROM pg_class r
          WHERE r.relnamespace = 'learning_credentials'::regnamespace AND r.relkind = 'r'
-           AND r.relname IN ('credential', 'document', 'credential_event', 'credential_asset', 'run')) AS m (name, labels, value)
+           AND r.relname IN ('credential', 'document', 'credential_event', 'history_leaf', 'credential_asset', 'run')) AS m (name, labels, value)
     ON m.name = f.name
 $$;
 COMMENT ON FUNCTION learning_credentials.collect_metrics() IS 'The rows of the view metrics.';

@@ -90,4 +90,26 @@ SELECT seq, actor, reason, actor_salt IS NULL AND reason_salt IS NULL AS salts, 
 SELECT learning_credentials.history_inclusion_proof('01900000-0000-7000-8000-000000000001', 2) = :'proof' AS same_proof;
 SELECT count(*) FROM learning_credentials.verify_history() WHERE finding <> 'contradiction';
 SELECT sealed FROM learning_credentials.seal_history();
+
+-- ------------------------------------------------------------ what health() has to say of it
+CREATE VIEW pg_temp.unhealthy AS
+SELECT severity, finding, subject = current_database() AS database, message, hint
+  FROM learning_credentials.health() WHERE finding LIKE 'history%' ORDER BY finding;
+SELECT * FROM pg_temp.unhealthy;
+RESET check_function_bodies;
+SAVEPOINT healthy;
+INSERT INTO learning_credentials.credential_event (credential_uuid, seq, occurred_at, configuration_id, new_status, actor)
+VALUES ('01900000-0000-7000-8000-000000000003', 1, '2025-12-31 00:00+00', 1, 'generating', '{}');
+SET LOCAL TimeZone = 'UTC';
+SELECT severity, finding, message, hint FROM pg_temp.unhealthy;
+ROLLBACK TO healthy;
+INSERT INTO learning_credentials.history_leaf VALUES (:before + 5, '01900000-0000-7000-8000-000000000003', 1, sha256(''));
+SELECT severity, finding, database, regexp_replace(message, '\d+', '(size)', 'g') AS message, hint FROM pg_temp.unhealthy;
+ROLLBACK TO healthy;
+INSERT INTO learning_credentials.history_leaf VALUES (:before + 5, '01900000-0000-7000-8000-000000000003', 1, sha256(''));
+INSERT INTO learning_credentials.history_checkpoint VALUES (:before + 6, sha256(''), now(), 'signed');
+SELECT finding FROM pg_temp.unhealthy;
+INSERT INTO learning_credentials.history_leaf VALUES (:before + 6, '01900000-0000-7000-8000-000000000004', 1, sha256(''));
+INSERT INTO learning_credentials.history_checkpoint VALUES (:before + 7, sha256(''), now());
+SELECT severity, finding, regexp_replace(message, '\d+', '(size)') AS message, hint FROM pg_temp.unhealthy;
 ROLLBACK;
