@@ -513,7 +513,7 @@ lc_announce_first_run(PG_FUNCTION_ARGS)
 			return PointerGetDatum(NULL);
 		row = trigdata->tg_newtuple;
 	}
-	if (lc_restoring())
+	if (lc_restoring() || !message_level_is_interesting(NOTICE)) /* nobody would see it */
 		return PointerGetDatum(NULL);
 
 	announcement.configuration_id =

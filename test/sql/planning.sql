@@ -224,10 +224,18 @@ SELECT 10 + i, 'course-v1:Plan+E+' || i, 5, true FROM generate_series(1, 3) AS i
 RESET statement_timeout;
 SELECT count(*) FROM credential_configuration WHERE credential_type_id = 5 AND enabled;
 -- not while a dump is being restored
+CREATE SEQUENCE app.counted;
+CREATE FUNCTION app.retrieve_counted(key text, options jsonb, one bigint DEFAULT NULL)
+RETURNS SETOF learning_credentials.eligibility LANGUAGE sql AS $$ SELECT nextval('app.counted'), true, now(), '{}'::jsonb $$;
+UPDATE credential_type SET retrieval_func = 'app.retrieve_counted' WHERE id = 4;
 SET check_function_bodies = off;
 INSERT INTO credential_configuration (id, learning_context_key, credential_type_id, enabled) VALUES (20, 'course-v1:Plan+D+1', 4, true);
 RESET check_function_bodies;
+-- nor when nobody would read it
 SET client_min_messages = warning;
+INSERT INTO credential_configuration (id, learning_context_key, credential_type_id, enabled) VALUES (21, 'course-v1:Plan+F+1', 4, true);
+SELECT nextval('app.counted') AS not_called;
+UPDATE credential_type SET retrieval_func = 'app.retrieve_rows' WHERE id = 4;
 
 -- ------------------------------------------------------------ a plan is what the run after it does
 -- Users of all kinds: facts and states combine at random, in the same way whenever this is run.
