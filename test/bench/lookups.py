@@ -12,7 +12,7 @@ rows, prepared, reaches the goal at both sizes.
 Each row's name is the code that is looked up next, along one circle through all rows: so one statement does, which
 pgbench prepares once. The databases are made and dropped here.
 
-With a postgrest on PATH, requests a second for the view through it, against those for a view of a one-row table.
+With a postgrest on PATH, or named by POSTGREST, requests a second for the view through it, against those for a view of a one-row table.
 """
 import multiprocessing
 import os
@@ -163,9 +163,10 @@ def requests(path, schema, codes):
 
 
 def through_postgrest(database):
-    postgrest = shutil.which('postgrest')
+    postgrest = shutil.which(os.environ.get('POSTGREST') or 'postgrest')
     if postgrest is None:
-        print('\n*** SKIPPED: there is no postgrest on PATH, so nothing was asked through one ***', flush=True)
+        print('\n*** SKIPPED: there is no postgrest on PATH, and POSTGREST names none: nothing was asked through one ***',
+              flush=True)
         return
     backend = Backend(database)
     codes = backend.query('SELECT verify_uuid FROM shown LIMIT 8000').split('\n')
