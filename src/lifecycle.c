@@ -116,7 +116,7 @@ lc_status_of(Datum status)
 uint64
 lc_correct_dates(LcStatement *update, Datum *values, const char *nulls, const char *reason)
 {
-	uint64 rows;
+	volatile uint64 rows = 0;
 
 	PG_TRY();
 	{

@@ -59,7 +59,7 @@ SELECT n, 'course-v1:a+b+' || n, 1, 'Europe/Warsaw' FROM generate_series(1, 9) A
 -- Credentials with what their documents say, the dates of their own clock left out.
 CREATE VIEW public.shown AS
 SELECT c.configuration_id AS conf, c.user_id, c.status,
-       CASE WHEN c.issue_date > now() - interval '1 hour' THEN 'now' ELSE coalesce(public.warsaw(c.issue_date), '-') END AS issued,
+       CASE WHEN c.issue_date > now() - interval '1 hour' THEN 'now' ELSE public.warsaw(c.issue_date) END AS issued,
        convert_from(d.content, 'UTF8') AS document, c.supersedes IS NOT NULL AS replaces, c.superseded_by IS NOT NULL AS replaced,
        c.invalidation_reason AS reason, c.error_message AS error, c.uuid
   FROM credential c LEFT JOIN document d ON d.credential_uuid = c.uuid;
@@ -334,6 +334,21 @@ SELECT status, is_valid, issue_date, expires_at FROM verify_at(:'code', now());
 SELECT count(*) FROM verify_at(:'code', NULL) WHERE status IS NOT NULL;
 DELETE FROM credential WHERE verify_uuid = :'code';
 SELECT count(*) FROM verify_at(:'code', now());
+
+-- ------------------------------------------------------------ what a run finishes bears the dates that it was begun with
+UPDATE val.ink SET empty = true;
+SET client_min_messages = error;
+SELECT reissue_credential(uuid, 'Again') AS waits FROM credential WHERE configuration_id = 8 AND user_id = 1 AND status = 'available' \gset
+SELECT renew_credential(uuid, 'Once more') AS longer FROM credential WHERE configuration_id = 8 AND user_id = 3 AND status = 'available' \gset
+SELECT status, issued FROM shown WHERE uuid IN (:'waits', :'longer') ORDER BY uuid;
+UPDATE val.ink SET empty = false;
+SET client_min_messages = warning;
+UPDATE credential_configuration SET expires_after = '9 years' WHERE id = 8;
+UPDATE credential SET retry_at = now() WHERE uuid IN (:'waits', :'longer');
+CALL generate_credentials(8);
+SELECT status, issued, document FROM shown WHERE uuid = :'waits';
+SELECT n.status, n.issue_date >= n.created AS issued_now, n.expires_at < now() + interval '1 year' AS as_it_was_begun, o.invalidation_reason
+  FROM credential n JOIN credential o ON o.uuid = n.supersedes WHERE n.uuid = :'longer';
 
 -- ------------------------------------------------------------ no history disagrees with what is
 SELECT count(*) FROM (SELECT DISTINCT ON (credential_uuid) credential_uuid, issue_date, expires_at
