@@ -24,6 +24,7 @@ OBJS = \
 	src/executor.o \
 	src/guard.o \
 	src/hold.o \
+	src/hidden.o \
 	src/holder.o \
 	src/history.o \
 	src/history_note.o \
@@ -36,12 +37,14 @@ OBJS = \
 	src/judge.o \
 	src/lifecycle.o \
 	src/lookup.o \
+	src/name.o \
 	src/options.o \
 	src/place.o \
 	src/plan.o \
 	src/replace.o \
 	src/request.o \
 	src/requirement.o \
+	src/retire.o \
 	src/retrieval.o \
 	src/run.o \
 	src/schedule.o \
@@ -111,6 +114,7 @@ SQL_PARTS = \
 	sql/exchange.sql \
 	sql/worker.sql \
 	sql/history.sql \
+	sql/privacy.sql \
 	sql/verification.sql \
 	sql/api.sql \
 	sql/verify_page.sql \
@@ -150,6 +154,8 @@ REGRESS = \
 	verify_pages \
 	validity \
 	corrections \
+	retiring \
+	name_matching \
 	rest_answers \
 	retrieval_cases \
 	retrieval_rows \

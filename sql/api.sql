@@ -38,6 +38,12 @@ AS 'MODULE_PATHNAME', 'lc_api_verify_document';
 COMMENT ON FUNCTION learning_credentials_api.verify_document(text) IS
 'Whether a file with this SHA-256 (hexadecimal) is a document that was issued, unchanged: "is_current", false when its credential was invalidated or replaced, and the credential''s metadata, with "is_valid". Of a document that is the same for several people only "is_current", "is_valid" and "is_shared". 404: no such document was issued; 400: this is no SHA-256.';
 
+CREATE FUNCTION learning_credentials_api.match_name(verify_uuid text DEFAULT NULL, name text DEFAULT NULL) RETURNS json
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'lc_api_match_name';
+COMMENT ON FUNCTION learning_credentials_api.match_name(text, text) IS
+'Whether the credential with this verification code is that of somebody of this name: {"matches"}. Upper case, accents, spaces, punctuation and the order of the words do not count. What a proxy limits is how often anybody may ask. 404: there is no such credential; 410: its holder''s data was erased; 400: this is no code, or no name.';
+
 -- ------------------------------------------------------------ for learners and staff
 
 CREATE FUNCTION learning_credentials_api.configured(learning_context_key text DEFAULT NULL) RETURNS json

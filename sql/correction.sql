@@ -27,12 +27,12 @@ BEGIN
     SELECT c.uuid, c.user_id, c.user_full_name, c.issue_date, c.expires_at
       FROM learning_credentials.credential c
      WHERE c.configuration_id = outdated_credentials.configuration_id
-       AND c.status = 'available' AND c.design <> design_now
+       AND c.status = 'available' AND c.design <> design_now AND c.erased_at IS NULL
      ORDER BY c.uuid;
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.outdated_credentials(bigint) IS
-'The available credentials of a configuration whose documents were made from another design than that of now, see current_design(). Not among them: those whose design is not known, because they were imported.';
+'The available credentials of a configuration whose documents were made from another design than that of now, see current_design(). Not among them: those whose design is not known, because they were imported, and those whose user was retired.';
 
 -- One of many: what does not succeed is told, and does not keep the others from theirs.
 CREATE FUNCTION learning_credentials.try_reissue(

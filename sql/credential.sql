@@ -9,7 +9,7 @@ CREATE TABLE learning_credentials.credential (
         CONSTRAINT learning_context_key_form
         CHECK (learning_credentials.learning_context_kind(learning_context_key) IS NOT NULL),
     learning_context_name text,
-    user_id bigint NOT NULL,
+    user_id bigint,
     user_full_name text,
     status learning_credentials.credential_status NOT NULL DEFAULT 'generating',
     evidence jsonb NOT NULL DEFAULT '{}'
@@ -27,15 +27,24 @@ CREATE TABLE learning_credentials.credential (
     superseded_by uuid,
     invalidated_at timestamptz,
     invalidation_reason text,
+    erased_at timestamptz,
     created timestamptz NOT NULL DEFAULT now(),
     modified timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT issued_is_complete CHECK (
         status NOT IN ('available', 'invalidated')
-        OR (user_full_name IS NOT NULL AND learning_context_name IS NOT NULL AND issue_date IS NOT NULL)),
+        OR ((user_full_name IS NOT NULL OR erased_at IS NOT NULL)
+            AND learning_context_name IS NOT NULL AND issue_date IS NOT NULL)),
+    CONSTRAINT somebodys_unless_erased CHECK ((user_id IS NULL) = (erased_at IS NOT NULL)),
+    CONSTRAINT erased_is_empty CHECK (
+        erased_at IS NULL
+        OR (status IN ('available', 'invalidated') AND user_full_name IS NULL AND evidence = '{}'
+            AND download_url IS NULL AND legacy_id IS NULL)),
     CONSTRAINT error_has_message CHECK ((status = 'error') = (error_message IS NOT NULL)),
     CONSTRAINT retry_of_error CHECK (retry_at IS NULL OR status = 'error'),
     CONSTRAINT invalidated_at_with_status CHECK ((status = 'invalidated') = (invalidated_at IS NOT NULL)),
-    CONSTRAINT invalidated_has_reason CHECK ((status = 'invalidated') = (invalidation_reason IS NOT NULL)),
+    CONSTRAINT invalidated_has_reason CHECK (
+        (status = 'invalidated') = (invalidation_reason IS NOT NULL)
+        OR (status = 'invalidated' AND erased_at IS NOT NULL)),
     CONSTRAINT superseded_is_invalidated CHECK (superseded_by IS NULL OR status = 'invalidated'),
     CONSTRAINT supersedes_another CHECK (supersedes <> uuid AND superseded_by <> uuid));
 COMMENT ON TABLE learning_credentials.credential IS
@@ -48,8 +57,8 @@ COMMENT ON COLUMN learning_credentials.credential.configuration_id IS 'What it w
 COMMENT ON COLUMN learning_credentials.credential.credential_type_name IS 'Snapshot of the type''s name.';
 COMMENT ON COLUMN learning_credentials.credential.learning_context_key IS 'Snapshot of the configuration''s key.';
 COMMENT ON COLUMN learning_credentials.credential.learning_context_name IS 'Snapshot of the context''s name, taken at each attempt; NULL before the first.';
-COMMENT ON COLUMN learning_credentials.credential.user_id IS 'The user, by the LMS''s number.';
-COMMENT ON COLUMN learning_credentials.credential.user_full_name IS 'Snapshot of the user''s name, taken at each attempt; NULL before the first.';
+COMMENT ON COLUMN learning_credentials.credential.user_id IS 'The user, by the LMS''s number; NULL: erased.';
+COMMENT ON COLUMN learning_credentials.credential.user_full_name IS 'Snapshot of the user''s name, taken at each attempt; NULL before the first, or erased.';
 COMMENT ON COLUMN learning_credentials.credential.status IS 'See credential_status.';
 COMMENT ON COLUMN learning_credentials.credential.evidence IS 'The details that the retrieval function gave.';
 COMMENT ON COLUMN learning_credentials.credential.download_url IS 'Where else the document lies, if it does.';
@@ -65,7 +74,9 @@ COMMENT ON COLUMN learning_credentials.credential.design IS
 COMMENT ON COLUMN learning_credentials.credential.supersedes IS 'The credential that this one replaces, or will when it becomes available.';
 COMMENT ON COLUMN learning_credentials.credential.superseded_by IS 'The credential that replaced this one.';
 COMMENT ON COLUMN learning_credentials.credential.invalidated_at IS 'When it was invalidated; set by the lifecycle.';
-COMMENT ON COLUMN learning_credentials.credential.invalidation_reason IS 'Why it was invalidated.';
+COMMENT ON COLUMN learning_credentials.credential.invalidation_reason IS 'Why it was invalidated; NULL: it was not, or erased.';
+COMMENT ON COLUMN learning_credentials.credential.erased_at IS
+'When what it held of the user was erased, see retire_user(); NULL: it was not. From then on it is nobody''s.';
 COMMENT ON COLUMN learning_credentials.credential.created IS 'When the row was inserted.';
 COMMENT ON COLUMN learning_credentials.credential.modified IS 'When the row was last changed; set by the lifecycle.';
 
@@ -107,10 +118,10 @@ CREATE TABLE learning_credentials.document (
     byte_size integer NOT NULL GENERATED ALWAYS AS (octet_length(content)) STORED,
     sha256 bytea NOT NULL GENERATED ALWAYS AS (pg_catalog.sha256(content)) STORED,
     created timestamptz NOT NULL DEFAULT now());
-ALTER TABLE learning_credentials.document ALTER content SET STORAGE EXTERNAL;
+ALTER TABLE learning_credentials.document ALTER content SET STORAGE EXTERNAL, ALTER content SET STATISTICS 0;
 CREATE INDEX document_sha256 ON learning_credentials.document (sha256);
 COMMENT ON TABLE learning_credentials.document IS
-'The documents that generation functions made. Granted to nobody: read credential_document. Never moved, never changed.';
+'The documents that generation functions made. Granted to nobody: read credential_document. Never moved, never changed; removed only by retire_user().';
 COMMENT ON COLUMN learning_credentials.document.credential_uuid IS 'The credential it belongs to.';
 COMMENT ON COLUMN learning_credentials.document.content IS 'The file.';
 COMMENT ON COLUMN learning_credentials.document.media_type IS 'Snapshot of the type''s media type.';
@@ -190,6 +201,15 @@ CREATE TABLE learning_credentials.credential_event (
         (reason IS NULL) = (reason_salt IS NULL)
         AND (reason IS NULL OR (reason_commitment IS NOT NULL
              AND reason_commitment = sha256(reason_salt || convert_to(reason, 'UTF8'))))));
+ALTER TABLE learning_credentials.credential_event
+    ALTER actor SET STATISTICS 0,
+    ALTER actor_salt SET STATISTICS 0,
+    ALTER reason SET STATISTICS 0,
+    ALTER reason_salt SET STATISTICS 0;
+-- What a person did, who is known to a REST server: see retire_user().
+CREATE INDEX credential_event_subject ON learning_credentials.credential_event ((actor->>'subject'))
+    WHERE actor ? 'subject';
+ALTER INDEX learning_credentials.credential_event_subject ALTER COLUMN 1 SET STATISTICS 0;
 -- For whoever asks what has happened since: events are appended in the order of time, nearly.
 CREATE INDEX credential_event_occurred ON learning_credentials.credential_event
     USING brin (occurred_at) WITH (autosummarize = on);
@@ -249,7 +269,7 @@ CREATE FUNCTION learning_credentials.record_events() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_record_events';
 COMMENT ON FUNCTION learning_credentials.record_events() IS
-'Trigger: writes one event for each row of which a statement changed the status or the dates, and refuses an available credential that has neither a document nor a download_url.';
+'Trigger: writes one event for each row of which a statement changed the status or the dates, and refuses an available credential that has neither a document nor a download_url. What is deleted was never issued: of its events only who did what stays, not why.';
 
 CREATE TRIGGER record_events
     AFTER UPDATE ON learning_credentials.credential
@@ -264,7 +284,7 @@ CREATE FUNCTION learning_credentials.keep_document() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'lc_keep_document';
 COMMENT ON FUNCTION learning_credentials.keep_document() IS
-'Trigger: a document that was issued is never changed or removed.';
+'Trigger: a document that was issued is never changed, and removed only by retire_user().';
 
 CREATE TRIGGER keep_document
     BEFORE UPDATE OR DELETE ON learning_credentials.document

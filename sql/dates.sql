@@ -27,7 +27,7 @@ AS $$
 SELECT c.uuid, c.configuration_id, c.user_id, c.user_full_name, c.credential_type_name,
        c.learning_context_key, c.learning_context_name, c.issue_date, c.expires_at
   FROM learning_credentials.credential c
- WHERE c.status = 'available' AND c.expires_at IS NOT NULL
+ WHERE c.status = 'available' AND c.expires_at IS NOT NULL AND c.erased_at IS NULL
    AND c.expires_at > least(now(), now() + expiring_credentials."within")
    AND c.expires_at <= greatest(now(), now() + expiring_credentials."within")
    AND (expiring_credentials.configuration_id IS NULL
@@ -35,7 +35,7 @@ SELECT c.uuid, c.configuration_id, c.user_id, c.user_full_name, c.credential_typ
  ORDER BY c.expires_at, c.uuid
 $$;
 COMMENT ON FUNCTION learning_credentials.expiring_credentials(interval, bigint) IS
-'The available credentials that expire within an interval from now, of all configurations or of one, the next to expire first. A negative interval: those that expired within it. One that was renewed is invalidated, and not among them.';
+'The available credentials that expire within an interval from now, of all configurations or of one, the next to expire first. A negative interval: those that expired within it. Not among them: one that was renewed, which is invalidated, and one whose user was retired, who cannot renew it.';
 
 -- What the events tell of a time is what was. An imported credential has none of the time before its
 -- import: what it was then, its first event says, or else its row.

@@ -55,6 +55,7 @@ CREATE TABLE learning_credentials.credential_configuration (
                       extract(minute FROM expires_after), extract(second FROM expires_after)) >= 0),
     issue_from timestamptz,
     withdraw boolean NOT NULL DEFAULT false,
+    hide_name boolean NOT NULL DEFAULT false,
     last_run_at timestamptz,
     next_run_at timestamptz,
     suspension_reason text,
@@ -96,6 +97,8 @@ COMMENT ON COLUMN learning_credentials.credential_configuration.issue_from IS
 'Runs issue only to whoever is eligible since later than this, and not where eligible_since is not known; NULL: no bound. Retries, grants and generate_credential() do not ask.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.withdraw IS
 'Whether a run invalidates what runs have issued to users who are not eligible any more; see docs/planning.md.';
+COMMENT ON COLUMN learning_credentials.credential_configuration.hide_name IS
+'Whether verifiers are not shown whose credential it is, and may only compare a name with it, see match_name(). Goes for all of its credentials, also those issued before; documents bear the name all the same.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.last_run_at IS 'When the last run began.';
 COMMENT ON COLUMN learning_credentials.credential_configuration.next_run_at IS
 'When the next scheduled run is due; NULL: none is. Follows from now whenever schedule, time_zone, starts_at, ends_at, enabled or one_off changes, and moves on when the run is queued. Setting it to another time puts off or brings forward one run.';

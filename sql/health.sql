@@ -242,6 +242,7 @@ BEGIN
           FROM learning_credentials.credential x
           LEFT JOIN learning_credentials.document d ON d.credential_uuid = x.uuid
          WHERE x.status = 'available' AND x.download_url IS NULL AND d.credential_uuid IS NULL
+           AND x.erased_at IS NULL
          ORDER BY x.uuid;
     RETURN QUERY
         SELECT 'error', 'document_without_credential', d.credential_uuid::text,

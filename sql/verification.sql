@@ -1,7 +1,7 @@
 -- ============================================================ verification
 -- A view runs its functions with the rights of whoever reads it. keyed() and shows() are gone from the plan of
 -- every query that is allowed, so a role needs SELECT on the view, USAGE on its schema, and EXECUTE on
--- shown_code(), which it cannot name without USAGE on the other schema.
+-- shown_code() and hides_name(), which it cannot name without USAGE on the other schema.
 
 CREATE FUNCTION learning_credentials.keyed_support(internal) RETURNS internal
 LANGUAGE C STRICT
@@ -54,7 +54,7 @@ REVOKE ALL ON FUNCTION learning_credentials.shown_code(uuid) FROM PUBLIC;
 -- Statuses and validity are told by invalidated_at, which costs an execution less than an enum.
 CREATE VIEW learning_credentials_api.metadata WITH (security_barrier) AS
 SELECT c.verify_uuid,
-       c.user_full_name,
+       CASE WHEN NOT learning_credentials.hides_name(c.configuration_id) THEN c.user_full_name END AS user_full_name,
        c.created,
        c.learning_context_name,
        CASE WHEN learning_credentials.shows('pending') THEN c.status::text
@@ -67,14 +67,16 @@ SELECT c.verify_uuid,
        learning_credentials.shown_code(c.superseded_by) AS superseded_by,
        (c.status = 'available' OR NOT learning_credentials.shows('pending'))
            AND c.invalidated_at IS NULL
-           AND (c.expires_at > CURRENT_TIMESTAMP) IS NOT FALSE AS is_valid
+           AND (c.expires_at > CURRENT_TIMESTAMP) IS NOT FALSE AS is_valid,
+       CASE WHEN c.erased_at IS NOT NULL THEN 'erased'
+            WHEN learning_credentials.hides_name(c.configuration_id) THEN 'hidden' END AS name_withheld
   FROM learning_credentials.credential c
  WHERE (c.status IN ('available', 'invalidated') OR learning_credentials.shows('pending'))
    AND learning_credentials.keyed(c.verify_uuid);
 COMMENT ON VIEW learning_credentials_api.metadata IS
 'Verification: the credential with a given code. Each query needs the condition verify_uuid = CODE; without it 42501. Credentials that were never available are shown only while learning_credentials.show_pending is on.';
 COMMENT ON COLUMN learning_credentials_api.metadata.verify_uuid IS 'The verification code, as it stands on the document.';
-COMMENT ON COLUMN learning_credentials_api.metadata.user_full_name IS 'The holder''s name, as it was at issue.';
+COMMENT ON COLUMN learning_credentials_api.metadata.user_full_name IS 'The holder''s name, as it was at issue; NULL: see name_withheld.';
 COMMENT ON COLUMN learning_credentials_api.metadata.created IS 'When the credential was begun; issue_date is when it was issued.';
 COMMENT ON COLUMN learning_credentials_api.metadata.learning_context_name IS 'The name of the course or Learning Path, as it was at issue.';
 COMMENT ON COLUMN learning_credentials_api.metadata.status IS 'available or invalidated; with learning_credentials.show_pending also generating or error.';
@@ -83,4 +85,6 @@ COMMENT ON COLUMN learning_credentials_api.metadata.credential_type_name IS 'Wha
 COMMENT ON COLUMN learning_credentials_api.metadata.issue_date IS 'When it was issued.';
 COMMENT ON COLUMN learning_credentials_api.metadata.expires_at IS 'When it stops being valid; NULL: never.';
 COMMENT ON COLUMN learning_credentials_api.metadata.superseded_by IS 'The verification code of the credential that replaced it; NULL: none did.';
+COMMENT ON COLUMN learning_credentials_api.metadata.name_withheld IS
+'Why no name is shown. hidden: match_name() compares one with it; erased: the holder had it erased, and nobody knows it here any more. NULL: it is shown.';
 COMMENT ON COLUMN learning_credentials_api.metadata.is_valid IS 'Whether it is available and has not expired, at this moment.';

@@ -70,7 +70,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
     EXECUTE format('CREATE FUNCTION learning_credentials.page_policy() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %L',
         format('SELECT %L', format(
-            'default-src ''none''; style-src ''sha256-%s''; script-src ''sha256-%s''; img-src data:; base-uri ''none''; form-action ''none''; frame-ancestors ''none''',
+            'default-src ''none''; style-src ''sha256-%s''; script-src ''sha256-%s''; img-src data:; base-uri ''none''; form-action ''self''; frame-ancestors ''none''',
             encode(sha256(convert_to(style, 'UTF8')), 'base64'),
             encode(sha256(convert_to(script, 'UTF8')), 'base64'))));
 END
@@ -164,7 +164,7 @@ $$;
 COMMENT ON FUNCTION learning_credentials.page_time(text, timestamptz, text, jsonb) IS
 'Date and time of a moment in a time zone, in a text that has %s for each.';
 
-CREATE FUNCTION learning_credentials_api.verify_page(verify_uuid text) RETURNS learning_credentials_api."text/html"
+CREATE FUNCTION learning_credentials_api.verify_page(verify_uuid text, name text DEFAULT NULL) RETURNS learning_credentials_api."text/html"
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -178,9 +178,11 @@ DECLARE
     shown record;
     state text;
     zone text;
+    given_name text;
 BEGIN
     SELECT m.user_full_name, m.credential_type_name, m.learning_context_name, m.issue_date, m.expires_at,
            m.status, m.is_valid, m.invalidation_reason, m.superseded_by, encode(d.sha256, 'hex') AS sha256,
+           m.name_withheld, c.user_full_name AS holder,
            coalesce(f.custom_options->>'time_zone', t.custom_options->>'time_zone') AS zone
       INTO shown
       FROM learning_credentials_api.metadata m
@@ -196,6 +198,7 @@ BEGIN
                   WHEN shown.status = 'invalidated' THEN 'invalidated'
                   WHEN shown.status = 'available' THEN 'expired'
                   ELSE 'pending' END;
+    given_name := nullif(btrim(left(verify_page.name, 200)), '');
     zone := learning_credentials.page_zone(shown.zone);     -- the document's
 
     PERFORM set_config('response.status', CASE state WHEN 'unknown' THEN '404' WHEN 'malformed' THEN '400' ELSE '200' END, true);
@@ -219,6 +222,12 @@ BEGIN
         'code', code,
         'credential', CASE WHEN state NOT IN ('malformed', 'unknown') THEN '' END,
         'holder', learning_credentials.page_escape(shown.user_full_name),
+        'hidden', CASE WHEN shown.name_withheld = 'hidden' AND shown.holder IS NOT NULL THEN '' END,
+        'erased', CASE WHEN shown.name_withheld = 'erased' THEN '' END,
+        'comparable', CASE WHEN state = 'valid' AND shown.name_withheld IS DISTINCT FROM 'erased' THEN '' END,
+        'given_name', learning_credentials.page_escape(given_name),
+        'name_yes', CASE WHEN learning_credentials.same_name(shown.holder, given_name) THEN '' END,
+        'name_no', CASE WHEN NOT learning_credentials.same_name(shown.holder, given_name) THEN '' END,
         'credential_type', learning_credentials.page_escape(shown.credential_type_name),
         'context', learning_credentials.page_escape(shown.learning_context_name),
         'issue_date', learning_credentials.page_date(shown.issue_date, zone, texts),
@@ -236,5 +245,5 @@ BEGIN
         'zone', format(texts->>'zone_format', '<bdi>' || learning_credentials.page_escape(zone) || '</bdi>'))));
 END
 $$;
-COMMENT ON FUNCTION learning_credentials_api.verify_page(text) IS
-'The page about the credential with a verification code, for a person: valid, invalidated, expired, not issued yet where verifiers are shown that, or, with status 404, unknown; 400 when the text is no code. In the language that Accept-Language asks for: en, de, es, fr, ar.';
+COMMENT ON FUNCTION learning_credentials_api.verify_page(text, text) IS
+'The page about the credential with a verification code, for a person: valid, invalidated, expired, not issued yet where verifiers are shown that, or, with status 404, unknown; 400 when the text is no code. Where the configuration hides names, it asks for one, and says whether that is the holder''s. In the language that Accept-Language asks for: en, de, es, fr, ar.';

@@ -26,6 +26,7 @@
 #include "exception.h"
 #include "identity.h"
 #include "lifecycle.h"
+#include "retire.h"
 #include "spi.h"
 #include "wakeup.h"
 
@@ -152,6 +153,8 @@ decide(FunctionCallInfo fcinfo, const char *kind)
 						" already",
 						PG_GETARG_INT64(1), PG_GETARG_INT64(0)),
 				 errdetail("A hold does not take it away; invalidate_credential() does.")));
+	lc_refuse_retired(
+		PG_GETARG_INT64(1)); /* who locks credentials waits for who retires, and the reverse */
 	if (lc_spi_execute(&upsert, values, has_end ? NULL : "     n", SPI_OK_INSERT) == 0)
 		refuse_other_kind(values[0], values[1]);
 	lc_spi_finish();
@@ -206,6 +209,7 @@ lc_refuse_held(int64 configuration_id, int64 user_id)
 	};
 	Datum values[] = { Int64GetDatum(configuration_id), Int64GetDatum(user_id) };
 
+	lc_refuse_retired(user_id);
 	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -220,11 +224,10 @@ lc_end_held(int64 configuration_id, const Datum *uuids, const int64 *user_ids, i
 			char **error)
 {
 	static LcStatement select = {
-		.sql = "SELECT u.number, x.reason"
+		.sql = "SELECT DISTINCT ON (u.number) u.number, x.reason"
 			   "  FROM unnest($2) WITH ORDINALITY AS u (user_id, number)"
-			   "  JOIN learning_credentials.exception x"
-			   "    ON x.configuration_id = $1 AND x.user_id = u.user_id AND x.kind = 'hold'"
-			   "   AND " LC_EXCEPTION_COUNTS,
+			   "  JOIN " LC_HELD_USERS " AS x ON x.user_id = u.user_id"
+			   " ORDER BY u.number, x.reason",
 		.types = { INT8OID, INT8ARRAYOID },
 		.latest = true,
 	};

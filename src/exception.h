@@ -20,6 +20,13 @@
 	" WHERE x.configuration_id = c.configuration_id AND x.user_id = c.user_id AND " LC_EXCEPTION_COUNTS \
 	" AND x.kind = "
 
+/* Who is held in configuration $1, and why: also whoever is retired. A table of user_id and reason. */
+#define LC_HELD_USERS                                                              \
+	"(SELECT x.user_id, x.reason FROM learning_credentials.exception x"            \
+	"  WHERE x.configuration_id = $1 AND x.kind = 'hold' AND " LC_EXCEPTION_COUNTS \
+	" UNION ALL SELECT r.user_id, '" LC_RETIRED "' FROM learning_credentials.retired_user r)"
+#define LC_RETIRED "the user is retired"
+
 /* Is the user held? Has the user a grant? */
 #define LC_IS_HELD "EXISTS (SELECT FROM " LC_EXCEPTION_OF "'hold')"
 #define LC_IS_GRANTED "EXISTS (SELECT FROM " LC_EXCEPTION_OF "'grant')"
@@ -31,7 +38,7 @@
 /* The member of a credential's evidence that tells of a grant. */
 #define LC_EXCEPTION_MEMBER "exception"
 
-/* Error 55000, with the reason, when the user is held: nothing is issued then. */
+/* Error 55000, with the reason, when the user is held, or retired: nothing is issued then. */
 extern void lc_refuse_held(int64 configuration_id, int64 user_id);
 
 /* The reason of a user's grant that counts, palloc'd; NULL: there is none. */

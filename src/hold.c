@@ -44,6 +44,7 @@ take_found(uint64 count, LcFound *found)
 	found->uuid = *DatumGetUUIDP(lc_spi_value(0, 1, &isnull));
 	found->configuration_id = DatumGetInt64(lc_spi_value(0, 2, &isnull));
 	found->user_id = DatumGetInt64(lc_spi_value(0, 3, &isnull));
+	found->is_erased = isnull;
 	found->status = lc_status_of(lc_spi_value(0, 4, &isnull));
 	found->evidence = datumCopy(JsonbPGetDatum(DatumGetJsonbP(lc_spi_value(0, 5, &isnull))), false, -1);
 	found->issue_date = DatumGetTimestampTz(lc_spi_value(0, 6, &isnull));

@@ -20,6 +20,7 @@ typedef struct LcFound
 	pg_uuid_t uuid;
 	int64 configuration_id;
 	int64 user_id;
+	bool is_erased; /* it is nobody's any more */
 	LcStatus status;
 	Datum evidence;
 	TimestampTz issue_date; /* DT_NOBEGIN: none yet */

@@ -38,6 +38,7 @@
 #include "identity.h"
 #include "issue.h"
 #include "lifecycle.h"
+#include "retire.h"
 #include "settings.h"
 #include "spi.h"
 #include "validity.h"
@@ -648,10 +649,13 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 			   "            evidence, run_id, supersedes, issue_date, expires_at)"
 			   "    SELECT $1, $2, $3, u.user_id, u.evidence, $6, $7, $10, $11"
 			   "      FROM unnest($4, $5) WITH ORDINALITY AS u (user_id, evidence, number)"
-			   "     WHERE $6 IS NULL"
-			   "        OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
-			   "                        WHERE c.configuration_id = $1 AND c.user_id = u.user_id"
-			   "                          AND c.status = 'invalidated' AND NOT " LC_IS_GIVEN_BACK ")"
+			   "     WHERE NOT EXISTS (SELECT FROM learning_credentials.retired_user r"
+			   "                        WHERE r.user_id = u.user_id)"
+			   "       AND ($6 IS NULL"
+			   "            OR NOT EXISTS (SELECT FROM learning_credentials.credential c"
+			   "                            WHERE c.configuration_id = $1 AND c.user_id = u.user_id"
+			   "                              AND c.status = 'invalidated' AND NOT " LC_IS_GIVEN_BACK
+			   "))"
 			   "     ORDER BY u.number"
 			   "    ON CONFLICT DO NOTHING"
 			   "    RETURNING uuid),"
@@ -702,5 +706,7 @@ lc_begin(const LcConfiguration *configuration, const int64 *user_ids, const Datu
 		*uuid = *DatumGetUUIDP(lc_spi_value(begun - 1, 1, &isnull));
 	}
 	SPI_freetuptable(SPI_tuptable);
+	if (IsolationUsesXactSnapshot())
+		lc_refuse_begun(values[3]);
 	return begun;
 }

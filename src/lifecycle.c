@@ -61,8 +61,9 @@ static const bool transitions[4][4] = {
 };
 
 /* What a credential is: never changes. */
-static const char *const identity_columns[] = { "uuid",	   "verify_uuid", "configuration_id",
-												"user_id", "supersedes",  "created" };
+static const char *const identity_columns[] = { "uuid",		"verify_uuid", "configuration_id",
+												"user_id",	"supersedes",  "created",
+												"erased_at" };
 
 /* What it says: frozen once it was available. */
 static const char *const snapshot_columns[] = { "credential_type_name",
@@ -83,6 +84,13 @@ static const char *correction_reason = NULL;
 
 /* Whether one of the functions that may erase personal fields of events is about to. */
 static bool erasing_events = false;
+
+/* What leaves a credential when its user does. */
+static const char *const personal_columns[] = { "user_id",	 "user_full_name",		"evidence",
+												"legacy_id", "invalidation_reason", "erased_at" };
+
+/* Why what credentials hold of their user is being erased; NULL: it is not. */
+static const char *erasure_reason = NULL;
 
 /* One row as the trigger found it and is about to leave it. */
 typedef struct Change
@@ -149,6 +157,25 @@ lc_erase_from_events(LcStatement *update, Datum *values, const char *nulls)
 	return rows;
 }
 
+uint64
+lc_erase_from_credentials(LcStatement *statement, Datum *values, const char *nulls, int expected,
+						  const char *reason)
+{
+	uint64 rows;
+
+	PG_TRY();
+	{
+		erasure_reason = reason;
+		rows = lc_spi_execute(statement, values, nulls, expected);
+	}
+	PG_FINALLY();
+	{
+		erasure_reason = NULL;
+	}
+	PG_END_TRY();
+	return rows;
+}
+
 /* ---------------------------------------------------------------- columns by name */
 
 static Datum
@@ -192,6 +219,20 @@ uuid_text(HeapTuple row, TupleDesc desc, const char *column)
 	return SPI_getvalue(row, desc, SPI_fnumber(desc, column));
 }
 
+/* Is a column allowed to change that otherwise never does? */
+static bool
+is_excepted(const char *column)
+{
+	int i;
+
+	if (correction_reason != NULL && strcmp(column, "issue_date") == 0)
+		return true;
+	for (i = 0; erasure_reason != NULL && i < (int) lengthof(personal_columns); i++)
+		if (strcmp(column, personal_columns[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Refuses a change of any of the columns. */
 static void
 refuse_changes(const Change *change, const char *const *columns, int count, const char *why)
@@ -200,7 +241,7 @@ refuse_changes(const Change *change, const char *const *columns, int count, cons
 
 	for (i = 0; i < count; i++)
 		if (!same_value(change->desc, change->old_row, change->new_row, columns[i]) &&
-			!(correction_reason != NULL && strcmp(columns[i], "issue_date") == 0))
+			!is_excepted(columns[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("\"%s\" of credential \"%s\" cannot change", columns[i],
@@ -443,18 +484,22 @@ notify(uint64 count)
 		bool isnull;
 		LcStatus status = lc_status_of(lc_spi_value(i, 1, &isnull));
 		int64 configuration_id = DatumGetInt64(lc_spi_value(i, 2, &isnull));
-		int64 user_id = DatumGetInt64(lc_spi_value(i, 3, &isnull));
-		int64 run_id = DatumGetInt64(lc_spi_value(i, 4, &isnull));
+		int64 user_id;
+		int64 run_id;
+		char user[50] = "null";
 		char run[50] = "";
-		char payload[200];
+		char payload[250];
 
 		CHECK_FOR_INTERRUPTS();
+		user_id = DatumGetInt64(lc_spi_value(i, 3, &isnull));
+		if (!isnull)
+			snprintf(user, sizeof(user), INT64_FORMAT, user_id);
+		run_id = DatumGetInt64(lc_spi_value(i, 4, &isnull));
 		if (!isnull)
 			snprintf(run, sizeof(run), ", \"run_id\": " INT64_FORMAT, run_id);
 		snprintf(payload, sizeof(payload),
-				 "{\"status\": \"%s\", \"configuration_id\": " INT64_FORMAT
-				 ", \"user_id\": " INT64_FORMAT "%s}",
-				 status_names[status], configuration_id, user_id, run);
+				 "{\"status\": \"%s\", \"configuration_id\": " INT64_FORMAT ", \"user_id\": %s%s}",
+				 status_names[status], configuration_id, user, run);
 		Async_Notify(CHANNEL, payload);
 	}
 }
@@ -468,12 +513,14 @@ lc_record_events(PG_FUNCTION_ARGS)
 		.sql =
 			"WITH changed AS ("
 			"    SELECT n.uuid, n.configuration_id, n.user_id, n.run_id, o.status AS old_status, n.status,"
-			"           o.status <> n.status AS moves, n.error_message, n.invalidation_reason,"
+			"           o.status <> n.status AS moves, n.erased_at IS DISTINCT FROM o.erased_at AS erased,"
+			"           n.error_message, n.invalidation_reason,"
 			"           o.issue_date AS old_issue_date, o.expires_at AS old_expires_at,"
 			"           n.issue_date, n.expires_at"
 			"      FROM new_rows n JOIN old_rows o ON o.uuid = n.uuid"
 			"     WHERE o.status <> n.status OR o.issue_date IS DISTINCT FROM n.issue_date"
-			"        OR o.expires_at IS DISTINCT FROM n.expires_at),"
+			"        OR o.expires_at IS DISTINCT FROM n.expires_at"
+			"        OR o.erased_at IS DISTINCT FROM n.erased_at),"
 			" event AS ("
 			"    INSERT INTO learning_credentials.credential_event"
 			"           (credential_uuid, seq, kind, configuration_id, run_id, old_status, new_status,"
@@ -481,15 +528,16 @@ lc_record_events(PG_FUNCTION_ARGS)
 			"    SELECT c.uuid,"
 			"           1 + coalesce((SELECT max(e.seq) FROM learning_credentials.credential_event e"
 			"                          WHERE e.credential_uuid = c.uuid), 0),"
-			"           CASE WHEN c.moves THEN 'status' ELSE 'dates' END,"
-			"           c.configuration_id, c.run_id, c.old_status, c.status,"
-			"           CASE WHEN NOT c.moves THEN c.old_issue_date END,"
-			"           CASE WHEN NOT c.moves THEN c.old_expires_at END,"
-			"           CASE WHEN NOT c.moves OR c.status = 'available' THEN c.issue_date END,"
-			"           CASE WHEN NOT c.moves OR c.status = 'available' THEN c.expires_at END, $1,"
+			"           d.kind, c.configuration_id, c.run_id, c.old_status, c.status,"
+			"           CASE WHEN d.kind = 'dates' THEN c.old_issue_date END,"
+			"           CASE WHEN d.kind = 'dates' THEN c.old_expires_at END,"
+			"           CASE WHEN d.kind = 'dates' OR d.kind = 'status' AND c.status = 'available' THEN c.issue_date END,"
+			"           CASE WHEN d.kind = 'dates' OR d.kind = 'status' AND c.status = 'available' THEN c.expires_at END, $1,"
 			"           CASE WHEN NOT c.moves THEN $3 WHEN c.status = 'error' THEN c.error_message"
 			"                WHEN c.status = 'invalidated' THEN c.invalidation_reason END"
-			"      FROM changed c)"
+			"      FROM changed c,"
+			"           LATERAL (SELECT CASE WHEN c.moves THEN 'status' WHEN c.erased THEN 'erasure'"
+			"                                ELSE 'dates' END) AS d (kind))"
 			" SELECT status, configuration_id, user_id, run_id FROM changed"
 			"  WHERE $2 AND moves AND status <> 'generating'",
 		.types = { JSONBOID, BOOLOID, TEXTOID },
@@ -516,8 +564,16 @@ lc_record_events(PG_FUNCTION_ARGS)
 		.custom = true,
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	/* What was never issued is nobody's when it is deleted: why it failed could never be erased later. */
+	static LcStatement forget_reasons = {
+		.sql = "UPDATE learning_credentials.credential_event e SET reason = NULL, reason_salt = NULL"
+			   "  FROM old_rows o WHERE e.credential_uuid = o.uuid AND e.reason IS NOT NULL",
+		.types = { InvalidOid },
+		.custom = true,
+	};
+	const char *reason = erasure_reason != NULL ? erasure_reason : correction_reason;
 	Datum values[3];
-	const char *nulls = correction_reason != NULL ? NULL : "  n";
+	const char *nulls = reason != NULL ? NULL : "  n";
 	LcIdentity before;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
@@ -525,13 +581,16 @@ lc_record_events(PG_FUNCTION_ARGS)
 
 	values[0] = JsonbPGetDatum(lc_actor());
 	values[1] = BoolGetDatum(lc_notify);
-	values[2] = correction_reason != NULL ? CStringGetTextDatum(correction_reason) : (Datum) 0;
+	values[2] = reason != NULL ? CStringGetTextDatum(reason) : (Datum) 0;
 	lc_act_as_owner(&before); /* nobody else may write the history */
 	lc_spi_connect(false);
 	if (SPI_register_trigger_data(trigdata) != SPI_OK_TD_REGISTER)
 		elog(ERROR, "SPI_register_trigger_data failed");
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+	{
 		lc_spi_execute(&deleted, values, NULL, SPI_OK_INSERT);
+		(void) lc_erase_from_events(&forget_reasons, NULL, NULL);
+	}
 	else
 	{
 		if (lc_spi_execute(&without_document, NULL, NULL, SPI_OK_SELECT) > 0)
@@ -576,7 +635,7 @@ lc_keep_document(PG_FUNCTION_ARGS)
 	values[0] = column_value(trigdata->tg_trigtuple, desc, "credential_uuid", &isnull);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
-	if (updating || lc_spi_execute(&issued, values, NULL, SPI_OK_SELECT) > 0)
+	if (updating || (erasure_reason == NULL && lc_spi_execute(&issued, values, NULL, SPI_OK_SELECT) > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the document of credential \"%s\" cannot be %s",

@@ -31,4 +31,11 @@ extern uint64 lc_correct_dates(LcStatement *update, Datum *values, const char *n
  */
 extern uint64 lc_erase_from_events(LcStatement *update, Datum *values, const char *nulls);
 
+/*
+ * Runs an UPDATE of credentials, or a DELETE of documents, by which what they hold of a user is erased, which
+ * nothing else may. The reason goes to the event of each credential. Returns how many rows it touched.
+ */
+extern uint64 lc_erase_from_credentials(LcStatement *statement, Datum *values, const char *nulls,
+										int expected, const char *reason);
+
 #endif /* LC_LIFECYCLE_H */

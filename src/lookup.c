@@ -2,7 +2,7 @@
  * lookup.c
  *		For a REST server: what anybody may know who has a verification code, or a document.
  *
- * Both are answered from the view metadata, so that nothing is told here that it does not show. Writes
+ * All is answered from the view metadata, so that nothing is told here that it does not show. Writes
  * nothing.
  */
 #include "postgres.h"
@@ -14,9 +14,11 @@
 
 #include "answer.h"
 #include "identity.h"
+#include "name.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(lc_api_metadata);
+PG_FUNCTION_INFO_V1(lc_api_match_name);
 PG_FUNCTION_INFO_V1(lc_api_verify_document);
 
 #define SHA256_DIGITS 64
@@ -109,6 +111,74 @@ find_document(const char *sha256, pg_uuid_t *code, bool *shared)
 	*shared = DatumGetBool(lc_spi_value(0, 2, &isnull));
 	return true;
 }
+
+/* ---------------------------------------------------------------- a name */
+
+/* Longer names are nobody's, and would cost time. */
+#define LONGEST_NAME 1000 /* bytes */
+
+/*
+ * Is it the name of the credential's holder? NULL, or why that is not told. A credential that is not shown is
+ * not there, nor is the name of one whose first attempt is still to come.
+ */
+static const LcRefusal *
+match_name(const pg_uuid_t *code, const char *name, bool *matches)
+{
+	static const LcRefusal unknown = { 404, "Credential not found." };
+	static const LcRefusal erased = { 410, "The data of the credential's holder was erased." };
+	static LcStatement select = {
+		.sql = "SELECT c.user_full_name, c.erased_at IS NOT NULL"
+			   "  FROM learning_credentials_api.metadata m"
+			   "  JOIN learning_credentials.credential c ON c.verify_uuid = m.verify_uuid"
+			   " WHERE m.verify_uuid = $1",
+		.types = { UUIDOID },
+	};
+	Datum values[] = { UUIDPGetDatum(code) };
+	char *holder;
+	bool isnull;
+
+	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
+		return &unknown;
+	if (DatumGetBool(lc_spi_value(0, 2, &isnull)))
+		return &erased;
+	holder = lc_spi_text(0, 1);
+	if (holder == NULL)
+		return &unknown;
+	*matches = lc_same_name(holder, name);
+	return NULL;
+}
+
+/* match_name(verify_uuid text, name text) RETURNS json */
+Datum
+lc_api_match_name(PG_FUNCTION_ARGS)
+{
+	static const LcRefusal missing = { 400, "The parameters verify_uuid and name are needed." };
+	static const LcRefusal malformed = { 400, "The verification code is malformed." };
+	static const LcRefusal too_long = { 400, "The name is too long." };
+	char *text = lc_argument(fcinfo, 0);
+	char *name = lc_argument(fcinfo, 1);
+	const LcRefusal *refusal;
+	bool matches;
+	pg_uuid_t code;
+	LcIdentity before;
+
+	if (text == NULL || name == NULL)
+		return lc_refuse(&missing);
+	if (!lc_read_uuid(text, &code))
+		return lc_refuse(&malformed);
+	if (strlen(name) > LONGEST_NAME)
+		return lc_refuse(&too_long);
+	lc_act_as_owner(&before);
+	lc_spi_connect(false);
+	refusal = match_name(&code, name, &matches);
+	lc_spi_finish();
+	lc_act_as_before(&before);
+	if (refusal != NULL)
+		return lc_refuse(refusal);
+	return lc_answer_json(matches ? "{\"matches\":true}" : "{\"matches\":false}", "no-store");
+}
+
+/* ---------------------------------------------------------------- a document */
 
 /* verify_document(sha256 text) RETURNS json */
 Datum

@@ -347,7 +347,7 @@ lc_plan_run(PG_FUNCTION_ARGS)
 		"       p.is_eligible, p.eligible_since, coalesce(c.uuid, i.uuid), p.details, p.shortfall,"
 		"       CASE p.action"
 		"       WHEN 'issue' THEN x.reason"
-		"       WHEN 'held' THEN x.reason"
+		"       WHEN 'held' THEN coalesce(x.reason, '" LC_RETIRED "')"
 		"       WHEN 'withdraw' THEN CASE WHEN $2 THEN $3 END"
 		"       WHEN 'too_early' THEN $4"
 		"       WHEN 'too_late' THEN 'expires_at is past'"

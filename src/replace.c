@@ -56,6 +56,11 @@ read_reason(Datum argument, const Replacing *what)
 static void
 require_available(const LcFound *found, const Replacing *what)
 {
+	if (found->is_erased)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credential \"%s\" is of a user who was retired and cannot be %s",
+						lc_uuid_string(&found->uuid), what->done)));
 	if (found->status != LC_AVAILABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -304,7 +309,7 @@ lc_correct_issue_date(PG_FUNCTION_ARGS)
 	lc_spi_connect(false);
 	lc_lock_superseded(&replacing.supersedes);
 	lc_lock_credential(&replacing.supersedes, &found);
-	if (found.status == LC_INVALIDATED)
+	if (found.status == LC_INVALIDATED || found.is_erased)
 		require_available(&found, &correction);
 	if (found.issue_date == replacing.issue_date)
 		ereport(ERROR,

@@ -82,6 +82,8 @@ receive_user(TupleTableSlot *slot, DestReceiver *receiver)
 	bool isnull;
 	int64 user_id = DatumGetInt64(slot_getattr(slot, 1, &isnull));
 
+	if (isnull) /* erased: it is nobody's any more */
+		return true;
 	if (!reader->any || user_id != reader->last)
 		reader->take(user_id, reader->argument);
 	reader->any = true;
@@ -231,10 +233,8 @@ lc_standing_load(const LcConfiguration *configuration)
 							 " WHERE configuration_id = $1 AND status = 'error' AND retry_at <= now()"
 							 " ORDER BY 1",
 							 configuration->id);
-	standing->held = read_set("SELECT x.user_id FROM learning_credentials.exception x"
-							  " WHERE x.configuration_id = $1 AND x.kind = 'hold'"
-							  "   AND " LC_EXCEPTION_COUNTS " ORDER BY 1",
-							  configuration->id);
+	standing->held =
+		read_set("SELECT x.user_id FROM " LC_HELD_USERS " AS x ORDER BY 1", configuration->id);
 	read_holders(standing);
 	PopActiveSnapshot();
 	return standing;

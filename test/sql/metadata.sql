@@ -137,7 +137,7 @@ INSERT INTO way (way, probe) VALUES
     ('EXPLAIN of a range', 'EXPLAIN SELECT * FROM @M WHERE verify_uuid > @KNOWN'),
     ('EXPLAIN of LIMIT 0', 'EXPLAIN SELECT * FROM @M LIMIT 0'),
     ('EXPLAIN ANALYZE of a range', 'EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM @M WHERE verify_uuid > @KNOWN'),
-    ('EXPLAIN of an UPDATE', 'EXPLAIN UPDATE @M SET user_full_name = ''Eve'' WHERE verify_uuid > @KNOWN'),
+    ('EXPLAIN of an UPDATE', 'EXPLAIN UPDATE @M SET learning_context_name = ''Eve'' WHERE verify_uuid > @KNOWN'),
     ('EXPLAIN of a DELETE', 'EXPLAIN DELETE FROM @M WHERE verify_uuid = @KNOWN'),
     ('leaking function', 'SELECT * FROM @M WHERE pg_temp.leak(user_full_name)'),
     ('leaking function and a range', 'SELECT * FROM @M WHERE verify_uuid > @KNOWN AND pg_temp.leak(user_full_name)'),
@@ -150,13 +150,13 @@ INSERT INTO way (way, probe) VALUES
     ('FOR UPDATE of a range', 'SELECT * FROM @M WHERE verify_uuid > @KNOWN FOR UPDATE SKIP LOCKED'),
     ('FOR SHARE', 'SELECT * FROM @M WHERE verify_uuid = @KNOWN FOR SHARE'),
     ('INSERT', 'INSERT INTO @M (verify_uuid) VALUES (@UNKNOWN)'),
-    ('UPDATE', 'UPDATE @M SET user_full_name = ''Eve'' WHERE verify_uuid = @KNOWN'),
+    ('UPDATE', 'UPDATE @M SET learning_context_name = ''Eve'' WHERE verify_uuid = @KNOWN'),
     ('DELETE', 'DELETE FROM @M WHERE verify_uuid = @KNOWN'),
     ('UPDATE of what is computed', 'UPDATE @M SET is_valid = true WHERE verify_uuid = @KNOWN'),
-    ('UPDATE of nothing', 'UPDATE @M SET user_full_name = ''Eve'' WHERE false'),
-    ('UPDATE that returns', 'UPDATE @M SET user_full_name = user_full_name RETURNING *'),
+    ('UPDATE of nothing', 'UPDATE @M SET learning_context_name = ''Eve'' WHERE false'),
+    ('UPDATE that returns', 'UPDATE @M SET learning_context_name = learning_context_name RETURNING *'),
     ('DELETE of a join', 'DELETE FROM @M USING code WHERE verify_uuid = code'),
-    ('INSERT ON CONFLICT', 'INSERT INTO @M (verify_uuid) VALUES (@KNOWN) ON CONFLICT (verify_uuid) DO UPDATE SET user_full_name = ''Eve'''),
+    ('INSERT ON CONFLICT', 'INSERT INTO @M (verify_uuid) VALUES (@KNOWN) ON CONFLICT (verify_uuid) DO UPDATE SET learning_context_name = ''Eve'''),
     ('TRUNCATE', 'TRUNCATE @M'),
     ('LOCK', 'LOCK TABLE @M IN EXCLUSIVE MODE'),
     ('CREATE RULE', 'CREATE RULE r AS ON SELECT TO @M DO INSTEAD SELECT * FROM @M'),
@@ -193,7 +193,7 @@ INSERT INTO way (way, probe) VALUES
     ('PostgREST: not.eq', 'WITH pgrst_source AS (SELECT @M.* FROM @M WHERE NOT verify_uuid = @UNKNOWN) SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total, coalesce(json_agg(_postgrest_t), ''[]'') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t'),
     ('PostgREST: embedding itself', 'WITH pgrst_source AS (SELECT m.*, row_to_json(e.*)::jsonb AS e FROM @M AS m LEFT JOIN LATERAL (SELECT * FROM @M AS e WHERE e.learning_context_name = m.learning_context_name) AS e ON true WHERE m.verify_uuid = @KNOWN) SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total, coalesce(json_agg(_postgrest_t), ''[]'') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t'),
     ('PostgREST: embedding many', 'WITH pgrst_source AS (SELECT m.*, coalesce(e.e, ''[]'') AS e FROM @M AS m LEFT JOIN LATERAL (SELECT json_agg(e)::jsonb AS e FROM (SELECT * FROM @M AS x WHERE x.superseded_by = m.verify_uuid) AS e) AS e ON true WHERE m.verify_uuid = @KNOWN) SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total, coalesce(json_agg(_postgrest_t), ''[]'') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t'),
-    ('PostgREST: PATCH', 'WITH pgrst_source AS (UPDATE @M SET user_full_name = ''Eve'' WHERE verify_uuid = @KNOWN RETURNING 1) SELECT count(*) FROM pgrst_source'),
+    ('PostgREST: PATCH', 'WITH pgrst_source AS (UPDATE @M SET learning_context_name = ''Eve'' WHERE verify_uuid = @KNOWN RETURNING 1) SELECT count(*) FROM pgrst_source'),
     ('PostgREST: POST', 'WITH pgrst_source AS (INSERT INTO @M (verify_uuid) SELECT @UNKNOWN::uuid RETURNING 1) SELECT count(*) FROM pgrst_source'),
     ('PostgREST: DELETE', 'WITH pgrst_source AS (DELETE FROM @M WHERE verify_uuid = @KNOWN RETURNING 1) SELECT count(*) FROM pgrst_source'),
     ('-- allowed', NULL),
@@ -511,7 +511,7 @@ DO $$
 BEGIN
     -- PostgreSQL 15 knows MERGE, 17 allows it on views.
     EXECUTE 'MERGE INTO learning_credentials_api.metadata AS m USING code ON m.verify_uuid = code
-             WHEN MATCHED THEN UPDATE SET user_full_name = ''Eve''';
+             WHEN MATCHED THEN UPDATE SET learning_context_name = ''Eve''';
     RAISE WARNING 'MERGE was allowed';
 EXCEPTION WHEN insufficient_privilege OR wrong_object_type OR syntax_error OR feature_not_supported THEN
     RAISE WARNING 'MERGE was refused';

@@ -163,7 +163,7 @@ SELECT l.language, t.key AS not_in_english
 -- Every text has its place, and every place a text.
 SELECT t.key AS without_place FROM jsonb_object_keys(learning_credentials.page_texts() -> 'en') AS t (key),
        pg_proc AS p, pg_proc AS q
- WHERE p.oid = 'learning_credentials.page_html(jsonb)'::regprocedure AND q.oid = 'learning_credentials_api.verify_page(text)'::regprocedure
+ WHERE p.oid = 'learning_credentials.page_html(jsonb)'::regprocedure AND q.oid = 'learning_credentials_api.verify_page(text, text)'::regprocedure
    AND p.prosrc !~ format('->>''%s''', t.key) AND q.prosrc !~ format('->>''%s''', t.key)
  ORDER BY 1;
 SELECT DISTINCT m[1] AS no_text FROM pg_proc, regexp_matches(prosrc, 'content->>''(\w+)''', 'g') AS m

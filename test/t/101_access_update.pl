@@ -191,7 +191,7 @@ DROP ROLE leaver;
 CREATE ROLE leaver LOGIN;
 ALTER ROLE climber LOGIN;
 -- what was there is PUBLIC's by hand, what comes is PUBLIC's by default
-GRANT EXECUTE ON FUNCTION learning_credentials_api.verify_page(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION learning_credentials_api.verify_page(text, text) TO PUBLIC;
 CREATE ROLE reader;
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
 ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO PUBLIC;
@@ -204,9 +204,9 @@ is($status, 0, 'the update succeeds');
 is(join("\n", $error =~ /^(WARNING: .*)/mg), 'WARNING:  01000: level "staff" is not given to role "climber", which can log in',
 	'it names who cannot have a level');
 is(sql("SELECT extversion FROM pg_extension WHERE extname = 'learning_credentials'"), $newer, 'it is the newer version');
-is(sql("SELECT has_function_privilege('reader', 'learning_credentials_api.verify_page(text)', 'EXECUTE')"), 't', 'what PUBLIC was granted by hand is left alone');
+is(sql("SELECT has_function_privilege('reader', 'learning_credentials_api.verify_page(text, text)', 'EXECUTE')"), 't', 'what PUBLIC was granted by hand is left alone');
 sql(<<'SQL');
-REVOKE EXECUTE ON FUNCTION learning_credentials_api.verify_page(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION learning_credentials_api.verify_page(text, text) FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES REVOKE USAGE ON SEQUENCES FROM PUBLIC;
 DROP ROLE reader;
