@@ -110,11 +110,11 @@ SQL_PARTS = \
 	sql/plan.sql \
 	sql/dates.sql \
 	sql/correction.sql \
+	sql/privacy.sql \
 	sql/bulk.sql \
 	sql/exchange.sql \
 	sql/worker.sql \
 	sql/history.sql \
-	sql/privacy.sql \
 	sql/verification.sql \
 	sql/api.sql \
 	sql/verify_page.sql \

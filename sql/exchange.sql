@@ -19,6 +19,14 @@ CREATE UNLOGGED TABLE learning_credentials.credential_import (
     evidence jsonb,
     download_url text,
     document bytea);
+ALTER TABLE learning_credentials.credential_import      -- as in table credential
+    ALTER legacy_id SET STATISTICS 0,
+    ALTER verify_uuid SET STATISTICS 0,
+    ALTER user_full_name SET STATISTICS 0,
+    ALTER invalidation_reason SET STATISTICS 0,
+    ALTER evidence SET STATISTICS 0,
+    ALTER download_url SET STATISTICS 0,
+    ALTER document SET STATISTICS 0;
 COMMENT ON TABLE learning_credentials.credential_import IS
 'Where credentials of another system are put by COPY, before import_credentials() takes them. Not logged and not dumped: what is not imported yet is gone after a crash.';
 COMMENT ON COLUMN learning_credentials.credential_import.line IS 'Counts the rows as they came; check_import() names it.';
@@ -98,6 +106,9 @@ SELECT p.line, p.column_name, p.problem
          WHERE s.count > 1
             OR EXISTS (SELECT FROM learning_credentials.credential c
                         WHERE c.configuration_id = s.configuration_id AND c.legacy_id = s.legacy_id)
+        UNION ALL
+        SELECT s.line, 'user_id', 'is that of a user who was retired'
+          FROM staged s JOIN learning_credentials.retired_user r ON r.user_id = s.user_id
         UNION ALL
         SELECT s.line, 'user_id', CASE WHEN s.count > 1 THEN 'has more than one credential that is not invalidated' ELSE 'has such a credential already' END
           FROM (SELECT i.line, i.configuration_id, i.user_id, count(*) OVER (PARTITION BY i.configuration_id, i.user_id)

@@ -83,6 +83,7 @@ BEGIN
         DELETE FROM learning_credentials.lms_subsection_grade l WHERE l.user_id = retire_user.user_id;
         DELETE FROM learning_credentials.lms_course_completion l WHERE l.user_id = retire_user.user_id;
         DELETE FROM learning_credentials.lms_user l WHERE l.id = retire_user.user_id;
+        DELETE FROM learning_credentials.credential_import i WHERE i.user_id = retire_user.user_id;
         LOCK TABLE learning_credentials.credential IN EXCLUSIVE MODE;
     END IF;
 
@@ -123,7 +124,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.retire_user(bigint, text, text[], boolean) IS
-'Erases a person for good, and returns a row for each credential that was the user''s: what it was until then, whether it was erased or, never issued, deleted, and where else its document lies, which is yours to erase. An erased credential keeps its code, status, dates, type and context, and verifies; it has no user, no name, no document. Its history keeps what happened, not why, and still verifies. The user''s exceptions go, so do the rows in the lms_* tables of this schema; those of another source are its LMS''s. Nothing is issued to the user from then on; see retired_user. subjects: as whom else the user acted, by the claim "sub"; the number, and user name and address in lms_user, are known. The reason stays in the history: name nobody in it. With dry_run nothing is done, and the rows are what would be. It waits for whoever is issuing, and has them wait until the transaction ends.
+'Erases a person for good, and returns a row for each credential that was the user''s: what it was until then, whether it was erased or, never issued, deleted, and where else its document lies, which is yours to erase. An erased credential keeps its code, status, dates, type and context, and verifies; it has no user, no name, no document. Its history keeps what happened, not why, and still verifies. The user''s exceptions go, so does what waits in credential_import, and the rows in the lms_* tables of this schema; those of another source are its LMS''s. Nothing is issued to the user from then on; see retired_user. subjects: as whom else the user acted, by the claim "sub"; the number, and user name and address in lms_user, are known. The reason stays in the history: name nobody in it. With dry_run nothing is done, and the rows are what would be. It waits for whoever is issuing, and has them wait until the transaction ends.
 
 Errors: 22023 no reason; 40001 the transaction''s snapshot is older than what was issued to the user.';
 
@@ -193,6 +194,12 @@ BEGIN
                    ORDER BY x.configuration_id, x.user_id), '[]')
               FROM learning_credentials.exception x
              WHERE x.author->>'subject' = ANY (acted_as) OR x.lifted_by->>'subject' = ANY (acted_as)),
+        'import', (
+            SELECT coalesce(json_agg(to_jsonb(i) - 'document' || CASE WHEN i.document IS NULL THEN '{}' ELSE jsonb_build_object(
+                       'document', jsonb_build_object(
+                           'byte_size', octet_length(i.document), 'sha256', encode(sha256(i.document), 'hex'))) END
+                   ORDER BY i.line), '[]')
+              FROM learning_credentials.credential_import i WHERE i.user_id = export_user.user_id),
         'lms', json_build_object(
             'lms_user', (
                 SELECT to_json(l) FROM learning_credentials.lms_user l WHERE l.id = export_user.user_id),
@@ -208,7 +215,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.export_user(bigint, text[], boolean) IS
-'All that is held about a user, as JSON, the same for the same data: {"user_id", "retired", "credentials": [{"credential", "document": {"media_type", "byte_size", "sha256", "created", "content"}, "events"}], "exceptions", "acts" (events of anybody''s credentials that the user brought about), "decisions" (exceptions that the user made or lifted), "lms": what the lms_* tables of this schema hold}. content is base64; documents => false leaves it out. Of others it tells nothing: not who acted on the user''s credentials. subjects: as in retire_user(). Of a user who was retired only that is left. Times are UTC. Error 54000 when the documents have more than 250 MB.';
+'All that is held about a user, as JSON, the same for the same data: {"user_id", "retired", "credentials": [{"credential", "document": {"media_type", "byte_size", "sha256", "created", "content"}, "events"}], "exceptions", "acts" (events of anybody''s credentials that the user brought about), "decisions" (exceptions that the user made or lifted), "import" (what waits in credential_import, without documents), "lms": what the lms_* tables of this schema hold}. content is base64; documents => false leaves it out. Of others it tells nothing: not who acted on the user''s credentials. subjects: as in retire_user(). Of a user who was retired only that is left. Times are UTC. Error 54000 when the documents have more than 250 MB.';
 
 -- ------------------------------------------------------------ names that are compared and not shown
 

@@ -35,9 +35,9 @@ BEGIN
     RETURN convert_to(repeat(c.user_full_name || c.uuid, 300), 'UTF8');
 END
 $$;
-INSERT INTO ret.lms_user VALUES (971042, 'countess', 'Augusta Wxyzzy', '', '', 'augusta@wxyzzy.example'), (971043, 'mary', 'Mary', '', '', '');
+INSERT INTO ret.lms_user VALUES (971042, 'countess', 'Augusta Wxyzzy', '', '', 'augusta@wxyzzy.example'), (971043, 'qwerta', 'Qwerta', '', '', '');
 INSERT INTO lms_user (id, username, full_name, email) VALUES
-    (971042, 'countess', 'Augusta Wxyzzy', 'augusta@wxyzzy.example'), (971043, 'mary', 'Mary', '');
+    (971042, 'countess', 'Augusta Wxyzzy', 'augusta@wxyzzy.example'), (971043, 'qwerta', 'Qwerta', '');
 INSERT INTO lms_enrollment VALUES ('course-v1:ret+a+1', 971042), ('course-v1:ret+a+1', 971043);
 INSERT INTO lms_course_completion VALUES ('course-v1:ret+a+1', 971042, 0.5), ('course-v1:ret+a+1', 971043, 0.5);
 INSERT INTO lms_subsection_grade VALUES ('course-v1:ret+a+1', 971042, 'Exam', 'e', 1, 2);
@@ -70,6 +70,8 @@ INSERT INTO credential (configuration_id, credential_type_name, learning_context
 VALUES (-75, 'Retiring', 'course-v1:ret+e+1', 'E', 971042, 'Augusta Wxyzzy', 'available', 'https://old.example/wxyzzy.pdf',
         'wxyzzy-17', '2019-05-01', '{"by": "Wxyzzy"}')
 RETURNING uuid AS u75 \gset
+INSERT INTO credential_import (learning_context_key, credential_type_name, user_id, user_full_name, learning_context_name, issue_date, document)
+SELECT 'course-v1:ret+c+1', 'Retiring', id, name, 'C', '2019-05-01', name::bytea FROM (VALUES (971042, 'Augusta Wxyzzy'), (971043, 'Qwerta')) AS v (id, name);
 SELECT grant_exception(-74, 971042, 'Wxyzzy was ill');
 SET LOCAL request.jwt.claims = '{"sub": "idp|wxyzzy"}';
 SELECT hold_credential(-74, 971043, 'Under review');
@@ -90,7 +92,7 @@ SELECT e->'credential'->>'status' AS status, e->'credential'->>'user_full_name' 
        encode(sha256(decode(e->'document'->>'content', 'base64')), 'hex') = e->'document'->>'sha256' AS content,
        (SELECT string_agg(coalesce(v->>'new_status', '-') || coalesce(': ' || (v->>'reason'), ''), ', ') FROM json_array_elements(e->'events') AS v) AS events
   FROM json_array_elements(:'export'::json->'credentials') AS e;
-SELECT :'export'::json->'exceptions'->0->>'reason' AS exception, :'export'::json->'decisions'->0->>'kind' AS decision,
+SELECT :'export'::jsonb->'import'->0->'document'->'byte_size' AS bytes_to_import, :'export'::json->'exceptions'->0->>'reason' AS exception, :'export'::json->'decisions'->0->>'kind' AS decision,
        json_array_length(:'export'::json->'acts') AS acts, :'export'::json->'retired' AS retired;
 SELECT :'export' LIKE '%clerk%' AS tells_of_others;
 -- she acted as the number that the LMS knows her by, or as what else is given
@@ -152,7 +154,7 @@ BEGIN
               WHERE r.relnamespace IN ('learning_credentials'::regnamespace, 'learning_credentials_api'::regnamespace)
                 AND r.relkind IN ('r', 'm', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     LOOP
-        EXECUTE format(CASE WHEN c.is_bytes THEN 'SELECT count(*) FROM %s WHERE position(convert_to($1, ''UTF8'') IN %I) > 0'
+        EXECUTE format(CASE WHEN c.is_bytes THEN 'SELECT count(*) FROM %s WHERE encode(%I, ''escape'') ILIKE ''%%'' || $1 || ''%%'''
                             ELSE 'SELECT count(*) FROM %s WHERE %I::text ILIKE ''%%'' || $1 || ''%%''' END, c.tab, c.attname)
         INTO n USING mark;
         IF n > 0 THEN
@@ -169,12 +171,16 @@ SELECT m.mark, f.* FROM (VALUES ('wxyzzy'), ('augusta'), ('countess')) AS m (mar
 ANALYZE credential, document, credential_event, exception, run, lms_user, lms_enrollment;
 SELECT m.mark, f.* FROM (VALUES ('wxyzzy'), ('augusta'), ('countess'), ('971042'), (:'sha256')) AS m (mark), pg_temp.found(m.mark) AS f ORDER BY 1, 2;
 -- it would have found something
-SELECT * FROM pg_temp.found('mary') AS f ORDER BY 1;
+SELECT * FROM pg_temp.found('qwerta') AS f ORDER BY 1;
 
 -- ------------------------------------------------------------ nothing is issued any more
 SELECT user_id, action, reason FROM plan_run(-71) ORDER BY 1;
 SELECT pg_temp.answer('SELECT learning_credentials.generate_credential(-71, 971042)');
 SELECT pg_temp.answer('SELECT learning_credentials.grant_exception(-71, 971042, ''Please'')');
+INSERT INTO credential_import (learning_context_key, credential_type_name, user_id, user_full_name, learning_context_name, issue_date)
+VALUES ('course-v1:ret+a+1', 'Retiring', 971042, 'Augusta Wxyzzy', 'A', '2019-05-01');
+SELECT column_name, problem FROM check_import();
+DELETE FROM credential_import WHERE user_id = 971042;
 SELECT pg_temp.answer('SELECT learning_credentials.hold_credential(-71, 971042, ''Please'')');
 -- what was erased is nobody's: it ends, and is not replaced
 SELECT pg_temp.answer(format('SELECT learning_credentials.reissue_credential(%L)', :'u72b'));
