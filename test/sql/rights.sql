@@ -97,6 +97,21 @@ SELECT count(*) AS verified FROM learning_credentials_api.metadata WHERE verify_
 INSERT INTO learning_credentials.credential_configuration (learning_context_key, credential_type_id)
 VALUES ('course-v1:a+b+2', :type) RETURNING id AS spare \gset
 DELETE FROM learning_credentials.credential_configuration WHERE id = :spare;
+-- dates and corrections
+BEGIN;
+UPDATE learning_credentials.credential_configuration SET expires_after = '1 year' WHERE id = :conf;
+SELECT learning_credentials.correct_issue_date(:'e3', '2025-01-01 00:00+00', 'Earlier') AS e4 \gset
+SELECT learning_credentials.invalidate_credential(:'e4', 'Anew');
+SELECT learning_credentials.generate_credential(:conf, 3) AS e5 \gset
+SELECT learning_credentials.renew_credential(:'e5') AS e6 \gset
+SELECT user_id, extract(year FROM expires_at) - extract(year FROM issue_date) AS years FROM learning_credentials.expiring_credentials('3 years');
+SELECT v.status, v.is_valid FROM learning_credentials.credential c CROSS JOIN learning_credentials.verify_at(c.verify_uuid, 'infinity') v
+ WHERE c.uuid IN (:'e5', :'e6') ORDER BY c.uuid;
+SELECT user_full_name = current_name AS name, differs, status FROM learning_credentials.refresh_user(3, ARRAY[:'e6']::uuid[]);
+SELECT count(*) AS outdated FROM learning_credentials.outdated_credentials(:conf);
+UPDATE learning_credentials.credential_configuration SET custom_options = '{"page": {"size": "Letter"}}' WHERE id = :conf;
+SELECT status, error FROM learning_credentials.reissue_outdated(:conf) WHERE user_id = 3;
+ROLLBACK;
 -- and nothing more
 SELECT s AS statement, t.answer(s) FROM unnest(ARRAY[
     'INSERT INTO learning_credentials.lms_user (id, username) VALUES (9, ''x'')',
@@ -305,6 +320,11 @@ SET client_min_messages = error;
 SELECT s AS statement, t.try(s, :'tried') FROM unnest(ARRAY[
     'SELECT learning_credentials.generate_credential(1, 1)', 'SELECT learning_credentials.retry_credential(uuid) FROM learning_credentials.credential',
     'SELECT learning_credentials.reissue_credential(uuid) FROM learning_credentials.credential',
+    'SELECT learning_credentials.renew_credential(uuid) FROM learning_credentials.credential',
+    'SELECT learning_credentials.correct_issue_date(uuid, ''2025-01-01'', ''x'') FROM learning_credentials.credential',
+    'SELECT learning_credentials.refresh_user(user_id, ARRAY[uuid]) FROM learning_credentials.credential WHERE status = ''available''',
+    'SELECT learning_credentials.reissue_outdated(configuration_id) FROM learning_credentials.credential WHERE design IS NOT NULL',
+    'UPDATE learning_credentials.credential SET expires_at = now()',
     'SELECT learning_credentials.invalidate_credential(uuid, ''x'') FROM learning_credentials.credential', 'SELECT learning_credentials.request_run(1)',
     'CALL learning_credentials.generate_all_credentials()', 'DELETE FROM learning_credentials.credential', 'SELECT runner.forward()',
     'SELECT count(*) FROM learning_credentials.eligible_users(1)']) AS s;

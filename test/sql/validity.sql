@@ -149,8 +149,8 @@ SELECT answer(format('UPDATE learning_credentials.credential SET design = 1 WHER
 -- early: the term counts from the old expiry
 SELECT renew_credential(:'u') AS renewed \gset
 SELECT s.uuid = :'renewed' AS new, s.status, s.issued, s.document, s.replaces, s.replaced, s.reason,
-       c.expires_at = (SELECT (o.issue_date AT TIME ZONE 'Europe/Warsaw' + interval '2 years' * (1 + (s.uuid = :'renewed')::int))
-                              AT TIME ZONE 'Europe/Warsaw' FROM credential o WHERE o.uuid = :'u') AS by_terms
+       c.expires_at = (SELECT (CASE WHEN s.uuid = :'u' THEN o.issue_date ELSE o.expires_at END AT TIME ZONE 'Europe/Warsaw'
+                               + interval '2 years') AT TIME ZONE 'Europe/Warsaw' FROM credential o WHERE o.uuid = :'u') AS a_term_more
   FROM shown s JOIN credential c USING (uuid) WHERE s.conf = 1 AND s.user_id = 1 ORDER BY s.uuid;
 SELECT c.superseded_by = :'renewed' AS forward, n.supersedes = :'u' AS back
   FROM credential c, credential n WHERE c.uuid = :'u' AND n.uuid = :'renewed';
