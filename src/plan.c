@@ -90,15 +90,6 @@ take_down(int64 user_id, bool is_eligible, TimestampTz since, void *argument)
 	return false;
 }
 
-/* Runs in a subtransaction that is rolled back. */
-static void
-retrieve(void *argument)
-{
-	RunPlan *plan = argument;
-
-	lc_retrieve(plan->configuration, NULL, plan->counting ? &plan->sieve : NULL, plan->listed);
-}
-
 /* The courses of a Learning Path, of which the built-in functions list the users' own. */
 static void
 load_steps(RunPlan *plan)
@@ -114,6 +105,17 @@ load_steps(RunPlan *plan)
 	plan->steps =
 		lc_path_steps(configuration->source, configuration->learning_context_key, &plan->step_count);
 	lc_act_as_before(&before);
+}
+
+/* Runs in a subtransaction that is rolled back: a function or a view of somebody's may write. */
+static void
+retrieve(void *argument)
+{
+	RunPlan *plan = argument;
+
+	lc_retrieve(plan->configuration, NULL, plan->counting ? &plan->sieve : NULL, plan->listed);
+	if (!plan->counting)
+		load_steps(plan);
 }
 
 /* ---------------------------------------------------------------- what becomes of them */
@@ -280,8 +282,6 @@ make_plan(RunPlan *plan)
 	plan->grant_listed = palloc0(Max(grant_count, 1));
 	lc_rehearse(retrieve, plan);
 	plan->rows = tuplestore_tuple_count(plan->listed);
-	if (!plan->counting)
-		load_steps(plan);
 	judge_listed(plan);
 	add_granted(plan);
 	add_lost(plan);
