@@ -178,6 +178,7 @@ ISOLATION = \
 	correct_run \
 	runs \
 	schedule_due \
+	bulk_twice \
 	definitions_rights \
 	access_twice \
 	exceptions_runs

@@ -449,6 +449,11 @@ lc_run_wait(int64 configuration_id)
 			   " WHERE configuration_id = $1 AND status = 'running'",
 		.types = { INT8OID },
 	};
+	static LcStatement queued = {
+		.sql = "SELECT FROM learning_credentials.run"
+			   " WHERE configuration_id = $1 AND status = 'queued' FOR NO KEY UPDATE",
+		.types = { INT8OID },
+	};
 	static LcStatement lock = {
 		.sql = "SELECT FROM learning_credentials.credential"
 			   " WHERE run_id = $1 AND status = 'generating' LIMIT 1 FOR NO KEY UPDATE",
@@ -459,7 +464,10 @@ lc_run_wait(int64 configuration_id)
 	bool isnull;
 
 	if (lc_spi_execute(&running, values, NULL, SPI_OK_SELECT) == 0)
+	{
+		lc_spi_execute(&queued, values, NULL, SPI_OK_SELECT);
 		return;
+	}
 	values[0] = lc_spi_value(0, 1, &isnull);
 	if (DatumGetBool(lc_spi_value(0, 2, &isnull)))
 		(void) lc_lock_retrieval(DatumGetInt64(values[0]), true);

@@ -73,7 +73,8 @@ extern bool lc_run_end(int64 run_id);
 
 /*
  * Waits until another session is done with the retrieval or with the batch of the configuration's running
- * run that it has in hand; not for what it takes up next.
+ * run that it has in hand, not for what it takes up next; where none is running, until the queued one is
+ * nobody's who puts credentials into it.
  */
 extern void lc_run_wait(int64 configuration_id);
 
