@@ -214,6 +214,7 @@ PROVE_TESTS = \
 	test/t/074_exceptions.pl \
 	test/t/100_dump_restore.pl \
 	test/t/101_access_update.pl \
+	test/t/102_export.pl \
 	test/t/110_crash.pl \
 	test/t/111_crash_matrix.pl \
 	test/t/112_interference.pl \

@@ -149,7 +149,6 @@ INSERT INTO learning_credentials.access_privilege (level, privilege, object) VAL
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.export_context(text)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.tar_header(text, bigint, timestamptz)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.tar_padding(bigint)'),
-    ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.manifest_line(learning_credentials.credential, text, text, integer, bytea)'),
     ('issuer', 'SELECT', 'TABLE learning_credentials.export_item'),
     ('admin', 'SELECT, INSERT, UPDATE, DELETE', 'TABLE learning_credentials.credential_import'),
     ('admin', 'EXECUTE', 'FUNCTION learning_credentials.check_import()'),

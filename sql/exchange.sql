@@ -216,39 +216,29 @@ AS 'MODULE_PATHNAME', 'lc_tar_padding';
 COMMENT ON FUNCTION learning_credentials.tar_padding(bigint) IS
 'What follows a file of this size in a tar archive, up to the next multiple of 512 bytes.';
 
-CREATE FUNCTION learning_credentials.manifest_line(
-    credential learning_credentials.credential, path text, media_type text, byte_size integer, sha256 bytea) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-SET TimeZone = 'UTC'
-AS $$
-SELECT jsonb_strip_nulls(jsonb_build_object(
-           'uuid', credential.uuid, 'verify_uuid', credential.verify_uuid, 'status', credential.status,
-           'learning_context_key', credential.learning_context_key, 'learning_context_name', credential.learning_context_name,
-           'credential_type_name', credential.credential_type_name, 'user_id', credential.user_id,
-           'user_full_name', credential.user_full_name, 'created', credential.created, 'issue_date', credential.issue_date,
-           'expires_at', credential.expires_at, 'invalidated_at', credential.invalidated_at,
-           'invalidation_reason', credential.invalidation_reason, 'supersedes', credential.supersedes,
-           'superseded_by', credential.superseded_by, 'legacy_id', credential.legacy_id, 'download_url', credential.download_url,
-           'evidence', credential.evidence,
-           'document', CASE WHEN path IS NOT NULL
-                            THEN jsonb_build_object('path', path, 'media_type', media_type, 'byte_size', byte_size,
-                                                    'sha256', encode(sha256, 'hex')) END))::text || E'\n'
-$$;
-COMMENT ON FUNCTION learning_credentials.manifest_line(learning_credentials.credential, text, text, integer, bytea) IS
-'A credential in the manifest of export_context(): an object on a line.';
-
 CREATE VIEW learning_credentials.export_item AS
 SELECT c.uuid, c.configuration_id, p.path, d.created,
-       learning_credentials.manifest_line(c, p.path, d.media_type, d.byte_size, d.sha256) AS line
+       jsonb_strip_nulls(jsonb_build_object(
+           'uuid', c.uuid, 'verify_uuid', c.verify_uuid, 'status', c.status,
+           'learning_context_key', c.learning_context_key, 'learning_context_name', c.learning_context_name,
+           'credential_type_name', c.credential_type_name, 'user_id', c.user_id, 'user_full_name', c.user_full_name,
+           'created', to_char(c.created AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'issue_date', to_char(c.issue_date AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'expires_at', to_char(c.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'invalidated_at', to_char(c.invalidated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'invalidation_reason', c.invalidation_reason, 'supersedes', c.supersedes, 'superseded_by', c.superseded_by,
+           'legacy_id', c.legacy_id, 'download_url', c.download_url, 'evidence', c.evidence,
+           'document', CASE WHEN p.path IS NOT NULL
+                            THEN jsonb_build_object('path', p.path, 'media_type', d.media_type, 'byte_size', d.byte_size,
+                                                    'sha256', encode(d.sha256, 'hex')) END))::text || E'\n' AS line
   FROM learning_credentials.credential c
   LEFT JOIN learning_credentials.credential_document d ON d.credential_uuid = c.uuid
  CROSS JOIN LATERAL (
-       SELECT 'documents/' || c.uuid || CASE d.media_type WHEN 'application/pdf' THEN '.pdf' WHEN 'text/plain' THEN '.txt'
-              WHEN 'text/html' THEN '.html' WHEN 'application/json' THEN '.json' WHEN 'image/png' THEN '.png'
-              WHEN 'image/jpeg' THEN '.jpg' WHEN 'image/svg+xml' THEN '.svg' ELSE '' END
-        WHERE d.credential_uuid IS NOT NULL
-       UNION ALL SELECT NULL WHERE d.credential_uuid IS NULL) AS p (path)
+       SELECT CASE WHEN d.credential_uuid IS NOT NULL
+                   THEN 'documents/' || c.uuid || CASE d.media_type
+                        WHEN 'application/pdf' THEN '.pdf' WHEN 'text/plain' THEN '.txt' WHEN 'text/html' THEN '.html'
+                        WHEN 'application/json' THEN '.json' WHEN 'image/png' THEN '.png' WHEN 'image/jpeg' THEN '.jpg'
+                        WHEN 'image/svg+xml' THEN '.svg' ELSE '' END END) AS p (path)
  WHERE c.status IN ('available', 'invalidated');
 COMMENT ON VIEW learning_credentials.export_item IS 'What export_context() puts into an archive, a credential a row.';
 COMMENT ON COLUMN learning_credentials.export_item.uuid IS 'The credential.';
