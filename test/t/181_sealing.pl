@@ -128,6 +128,7 @@ sealed('subtransactions and rollbacks');
 # a transaction that seals, before and after it issues itself
 $open->ask('BEGIN');
 $open->ask(issue($configuration, 93));
+sql(issue($configuration, 100));      # a later transaction that is done
 $open->ask('SELECT learning_credentials.seal_history()');
 $open->ask(issue($configuration, 94));
 $open->ask('SELECT learning_credentials.seal_history()');
