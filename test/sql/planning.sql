@@ -46,10 +46,10 @@ SELECT i, 'u' || i, CASE i WHEN 1 THEN 'Анна Ахматова' WHEN 2 THEN '
 INSERT INTO lms_enrollment SELECT 'course-v1:Plan+A+1', i, i <> 12 FROM generate_series(1, 12) AS i;
 INSERT INTO lms_course_completion
 SELECT 'course-v1:Plan+A+1', i, 1.1 - i / 10.0, timestamptz '2026-01-01 00:00 UTC' + i * interval '1 day' FROM generate_series(1, 10) AS i;
-INSERT INTO lms_grading_policy VALUES ('course-v1:Plan+A+1', 'Übung', 0.25), ('course-v1:Plan+A+1', 'Exam', 0.75);
+INSERT INTO lms_grading_policy VALUES ('course-v1:Plan+A+1', 'übung', 0.25), ('course-v1:Plan+A+1', 'Exam', 0.75);
 INSERT INTO lms_subsection_grade
 SELECT 'course-v1:Plan+A+1', i, kind, kind, points, 40, '2026-02-01 00:00 UTC'
-  FROM (VALUES (1, 'Übung', 40), (1, 'Exam', 40), (2, 'Übung', 10), (2, 'Exam', 31), (3, 'Übung', 40)) AS g (i, kind, points);
+  FROM (VALUES (1, 'übung', 40), (1, 'Exam', 40), (2, 'übung', 10), (2, 'Exam', 31), (3, 'übung', 40)) AS g (i, kind, points);
 INSERT INTO credential_type (id, name, retrieval_func, generation_func, media_type, custom_options) VALUES
     (1, 'Completion', 'retrieve_completions', 'app.generate_text', 'text/plain', '{"required_completion": 0.8}'),
     (2, 'Grades', 'retrieve_subsection_grades', 'app.generate_text', 'text/plain', '{"required_grades": {"ÜBUNG": 0.5, "exam": 0.8, "Total": 0.75}}'),
