@@ -285,9 +285,9 @@ $campus->safe_psql('postgres', 'CREATE DATABASE restored');
 $campus->safe_psql('restored', 'CREATE EXTENSION learning_credentials');
 $campus->safe_psql('restored', "SET check_function_bodies = off; INSERT INTO learning_credentials.credential_event (credential_uuid, seq, configuration_id, new_status, actor)"
 	  . " VALUES ('00000000-0000-4000-8000-000000000001', 1, 1, 'generating', '{}')");
-set($campus, 'learning_credentials.databases' => 'restored', 'learning_credentials.seal_interval' => '1s');
 $from = log_end($campus);
-# the first look comes by itself, and is the last for a minute
+set($campus, 'learning_credentials.databases' => 'restored');
+# the first look comes at once, and is the last for a minute
 wait_for(sub { starts($campus, $from, 'restored') > 0 }, 'scheduler in the restored database');
 idle($campus);
 is($campus->safe_psql('restored', 'SELECT count(*) FROM learning_credentials.history_leaf'), 0, 'what a restore brings is left alone');
