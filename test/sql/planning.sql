@@ -52,7 +52,7 @@ SELECT 'course-v1:Plan+A+1', i, kind, kind, points, 40, '2026-02-01 00:00 UTC'
   FROM (VALUES (1, 'übung', 40), (1, 'Exam', 40), (2, 'übung', 10), (2, 'Exam', 31), (3, 'übung', 40)) AS g (i, kind, points);
 INSERT INTO credential_type (id, name, retrieval_func, generation_func, media_type, custom_options) VALUES
     (1, 'Completion', 'retrieve_completions', 'app.generate_text', 'text/plain', '{"required_completion": 0.8}'),
-    (2, 'Grades', 'retrieve_subsection_grades', 'app.generate_text', 'text/plain', '{"required_grades": {"ÜBUNG": 0.5, "exam": 0.8, "Total": 0.75}}'),
+    (2, 'Grades', 'retrieve_subsection_grades', 'app.generate_text', 'text/plain', '{"required_grades": {"üBUNG": 0.5, "exam": 0.8, "Total": 0.75}}'),
     (3, 'Both', 'retrieve_completions_and_grades', 'app.generate_text', 'text/plain', '{"required_grades": {"Exam": 0}}');
 INSERT INTO credential_configuration (id, learning_context_key, credential_type_id) SELECT i, 'course-v1:Plan+A+1', i FROM generate_series(1, 3) AS i;
 
