@@ -281,20 +281,19 @@ sealed_by_worker('when it is right again');
 
 # a restore that is under way: events are there, the log is not yet
 idle($campus);
-$campus->safe_psql('postgres', 'CREATE DATABASE restored');
-$campus->safe_psql('restored', 'CREATE EXTENSION learning_credentials');
+make_database($campus, 'restored', 3);
+my $restored = '00000000-0000-4000-8000-000000000001';
 $campus->safe_psql('restored', "SET check_function_bodies = off; INSERT INTO learning_credentials.credential_event (credential_uuid, seq, configuration_id, new_status, actor)"
-	  . " VALUES ('00000000-0000-4000-8000-000000000001', 1, 1, 'generating', '{}')");
+	  . " VALUES ('$restored', 1, 1, 'generating', '{}')");
 $from = log_end($campus);
 set($campus, 'learning_credentials.databases' => 'restored');
-# the first look comes at once, and is the last for a minute
+# the first look comes at once
 wait_for(sub { starts($campus, $from, 'restored') > 0 }, 'scheduler in the restored database');
 idle($campus);
 is($campus->safe_psql('restored', 'SELECT count(*) FROM learning_credentials.history_leaf'), 0, 'what a restore brings is left alone');
-$campus->safe_psql('restored', "INSERT INTO learning_credentials.credential_event (credential_uuid, seq, configuration_id, new_status, actor)"
-	  . " VALUES ('00000000-0000-4000-8000-000000000002', 1, 1, 'generating', '{}')");
-set($campus, 'learning_credentials.databases' => $_) for '', 'restored';      # so that it looks at once
-ok($campus->poll_query_until('restored', 'SELECT count(*) = 2 FROM learning_credentials.history_leaf'), 'until there is an event of its own');
+request($campus, 'restored', configure($campus, 'restored', 'Restored'));
+ok($campus->poll_query_until('restored', "SELECT count(*) = 1 FROM learning_credentials.history_leaf WHERE credential_uuid = '$restored'"),
+	'until there is an event of its own');
 $campus->stop;
 
 done_testing();
