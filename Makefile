@@ -169,6 +169,7 @@ REGRESS = \
 	history_log
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
+	retire \
 	issue_twice \
 	reissue_generate \
 	reissue_twice \
