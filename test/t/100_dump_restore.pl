@@ -82,6 +82,7 @@ SELECT learning_credentials.grant_access('author', 'issuer'), learning_credentia
 
 UPDATE learning_credentials.lms_user SET full_name = E'Anna\t"Żółw" \\N \\. Ω\'' WHERE id = 1;
 UPDATE learning_credentials.lms_user SET full_name = '' WHERE id = 2;
+UPDATE learning_credentials.lms_user SET full_name = 'Retiree Quuxley' WHERE id IN (40, 41);
 INSERT INTO learning_credentials.lms_context (key, display_name, certificate_name, invite_only)
 VALUES ('course-v1:Test+Math+1', 'Mathematics', E'Introduction\nto Mathematics', false),
        ('path-v1:Test+1+1+All', 'Everything', '', true);
@@ -157,6 +158,14 @@ sql('SELECT learning_credentials.seal_history()');
 sql("SELECT learning_credentials.erase_events('$chain')");
 sql("SELECT learning_credentials.erase_events(uuid, 3) FROM learning_credentials.credential WHERE user_id = 20");
 sql("DELETE FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id = 6");
+# two who were retired, one with a chain, and a failed attempt; and names that are not shown
+sql("SELECT learning_credentials.reissue_credential(uuid) FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id = 40");
+sql("INSERT INTO app.failing VALUES (41); SELECT learning_credentials.reissue_credential(uuid, 'For Retiree Quuxley')"
+	  . " FROM learning_credentials.credential WHERE configuration_id = $plain AND user_id = 41");
+is(sql("SELECT count(*) > 5 FROM learning_credentials.retire_user(40, 'Request 40') UNION ALL"
+		  . " SELECT count(*) FILTER (WHERE action = 'delete') = 1 FROM learning_credentials.retire_user(41, 'Request 41')"),
+	"f\nt", 'users are retired');
+sql("UPDATE learning_credentials.credential_configuration SET hide_name = true WHERE id = $authored");
 # a run that was cut off in the middle, one that failed, one that waits
 {
 	sql('INSERT INTO app.waiting VALUES (100)');
@@ -233,6 +242,8 @@ run('pg_dump', 'pg_dump', '--dbname', $old->connstr('campus'), '--file', $dump{s
 run('pg_dump -Fc', 'pg_dump', '-Fc', '--dbname', $old->connstr('campus'), '--file', $dump{custom});
 run('pg_dump -Fd -j 4', 'pg_dump', '-Fd', '-j', '4', '--dbname', $old->connstr('campus'), '--file', $dump{directory});
 
+unlike(slurp_file($dump{sql}), qr/Quuxley/, 'a dump does not name whoever was retired');
+
 # equal(NODE, DATABASE, NAME): what was restored is what was dumped
 sub equal
 {
@@ -268,6 +279,13 @@ SQL
 	is($node->safe_psql($database, "$unsealed UNION ALL SELECT true FROM learning_credentials.verify_history()"), 'f',
 		"$name: all is sealed, once, and verifies");
 	is(count_of($node, $database, "user_id = 500 AND status = 'available'"), 4, "$name: a newcomer gets all credentials");
+	is(count_of($node, $database, 'user_id IN (40, 41)'), 0, "$name: who was retired gets none");
+	is( $node->safe_psql($database, <<SQL), 'erased|true hidden|true', "$name: what was erased is verified without a name, and so is what is hidden");
+SELECT string_agg(DISTINCT m.name_withheld || '|' || (m.user_full_name IS NULL), ' ')
+  FROM learning_credentials.credential c,
+       LATERAL (SELECT * FROM learning_credentials_api.metadata v WHERE v.verify_uuid = c.verify_uuid LIMIT 1) AS m
+ WHERE c.erased_at IS NOT NULL OR c.configuration_id = $authored
+SQL
 	is( $node->safe_psql($database, <<SQL), '0|4', "$name: what was queued or had failed is issued, the chain has one end");
 SELECT count(*) FILTER (WHERE status IN ('generating', 'error')),
        count(*) FILTER (WHERE configuration_id = $plain AND user_id = 10)

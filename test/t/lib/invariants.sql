@@ -6,7 +6,7 @@
 SELECT 'more than one live credential of a user' AS rule,
        format('configuration %s, user %s: %s', configuration_id, user_id, count(*)) AS example
   FROM learning_credentials.credential
- WHERE status <> 'invalidated'
+ WHERE status <> 'invalidated' AND user_id IS NOT NULL
    AND NOT (supersedes IS NOT NULL AND status IN ('generating', 'error'))
  GROUP BY configuration_id, user_id
 HAVING count(*) > 1
@@ -22,7 +22,19 @@ UNION ALL
 SELECT 'issued without a document', c.uuid::text
   FROM learning_credentials.credential c
  WHERE c.status IN ('available', 'invalidated') AND c.download_url IS NULL
+   AND c.erased_at IS NULL
    AND NOT EXISTS (SELECT FROM learning_credentials.document d WHERE d.credential_uuid = c.uuid)
+
+UNION ALL
+SELECT 'document of a credential that was erased', c.uuid::text
+  FROM learning_credentials.credential c
+  JOIN learning_credentials.document d ON d.credential_uuid = c.uuid
+ WHERE c.erased_at IS NOT NULL
+
+UNION ALL
+SELECT 'credential of a user who was retired', c.uuid::text
+  FROM learning_credentials.credential c
+  JOIN learning_credentials.retired_user r ON r.user_id = c.user_id
 
 UNION ALL
 SELECT 'document of a credential that was not issued', c.uuid::text
@@ -60,7 +72,7 @@ SELECT 'history with a gap, a jump or a forbidden step', format('%s event %s: %s
     OR (seq > 1 AND (old_status IS NULL OR old_status IS DISTINCT FROM before))
     OR (seq = 1 AND (old_status IS NOT NULL OR new_status <> 'generating')
         AND NOT EXISTS (SELECT FROM learning_credentials.credential c   -- imported
-                         WHERE c.uuid = credential_uuid AND c.legacy_id IS NOT NULL))
+                         WHERE c.uuid = credential_uuid AND (c.legacy_id IS NOT NULL OR c.erased_at IS NOT NULL)))
     OR (kind = 'status'
         AND (old_status, new_status) NOT IN (('generating', 'available'), ('generating', 'error'),
                                              ('error', 'generating'), ('available', 'invalidated')))
@@ -78,7 +90,7 @@ UNION ALL
 SELECT 'history with other dates', c.uuid::text
   FROM (SELECT DISTINCT ON (credential_uuid) credential_uuid, issue_date, expires_at
           FROM learning_credentials.credential_event
-         WHERE new_status = 'available'
+         WHERE new_status = 'available' AND kind <> 'erasure'
          ORDER BY credential_uuid, seq DESC) AS e
   JOIN learning_credentials.credential c ON c.uuid = e.credential_uuid
  WHERE (c.issue_date, c.expires_at) IS DISTINCT FROM (e.issue_date, e.expires_at)
