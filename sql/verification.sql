@@ -85,6 +85,6 @@ COMMENT ON COLUMN learning_credentials_api.metadata.credential_type_name IS 'Wha
 COMMENT ON COLUMN learning_credentials_api.metadata.issue_date IS 'When it was issued.';
 COMMENT ON COLUMN learning_credentials_api.metadata.expires_at IS 'When it stops being valid; NULL: never.';
 COMMENT ON COLUMN learning_credentials_api.metadata.superseded_by IS 'The verification code of the credential that replaced it; NULL: none did.';
-COMMENT ON COLUMN learning_credentials_api.metadata.name_withheld IS
-'Why no name is shown. hidden: match_name() compares one with it; erased: the holder had it erased, and nobody knows it here any more. NULL: it is shown.';
 COMMENT ON COLUMN learning_credentials_api.metadata.is_valid IS 'Whether it is available and has not expired, at this moment.';
+COMMENT ON COLUMN learning_credentials_api.metadata.name_withheld IS
+'Why no name is shown. hidden: match_name() compares one with it; erased: the holder''s data was, and nobody knows it here any more. NULL: it is shown.';

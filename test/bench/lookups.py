@@ -36,7 +36,7 @@ LEAST_RATIO = 0.9
 
 # What the view shows, as both pgbench scripts ask for it.
 SHOWN = ('verify_uuid', 'user_full_name', 'created', 'learning_context_name', 'status', 'invalidation_reason',
-         'credential_type_name', 'issue_date', 'expires_at', 'superseded_by', 'is_valid')
+         'credential_type_name', 'issue_date', 'expires_at', 'superseded_by', 'is_valid', 'name_withheld')
 VIEW = 'learning_credentials_api.metadata'
 TABLES = {VIEW: 'the view', 'same_rows': 'a plain table of the same rows', 'shown': 'a plain table of what is shown'}
 
@@ -58,9 +58,9 @@ SELECT c.code, f.id, 'Completion', f.learning_context_key, 'Introduction to Look
   FROM learning_credentials.credential_configuration AS f, (SELECT * FROM circle ORDER BY random()) AS c;
 CREATE TABLE start AS SELECT k / (%(rows)d / %(clients)d) AS client, code FROM circle WHERE k %% (%(rows)d / %(clients)d) = 0;
 
-CREATE TABLE same_rows (LIKE learning_credentials.credential, is_valid boolean, PRIMARY KEY (verify_uuid));
+CREATE TABLE same_rows (LIKE learning_credentials.credential, is_valid boolean, name_withheld text, PRIMARY KEY (verify_uuid));
 ALTER TABLE same_rows ALTER status DROP DEFAULT, ALTER status TYPE text;
-INSERT INTO same_rows SELECT *, true FROM learning_credentials.credential;
+INSERT INTO same_rows SELECT *, true, NULL FROM learning_credentials.credential;
 CREATE TABLE shown AS SELECT %(shown)s FROM same_rows WHERE false;
 ALTER TABLE shown ADD PRIMARY KEY (verify_uuid);
 INSERT INTO shown SELECT %(shown)s FROM same_rows;
