@@ -60,32 +60,6 @@ my $socket = start_postgrest($node, 'campus');
 	like($log, qr/ GET $_ 429 /, "the log knows of $_") for qw(metadata verify);
 	unlike($log, qr/$code/, 'and of no code');
 
-	# a name is compared some times, by the page's form or without the page, and is not written down
-	sql("UPDATE learning_credentials.credential_configuration SET hide_name = true WHERE id = $configuration");
-	sleep 0.2 until answer($nginx->{port}, "$base/metadata/$code/")->{status} == 200 or time > $end;
-	is(json_of(answer($nginx->{port}, "$base/metadata/$code/"))->{name_withheld}, 'hidden', 'a name that is not shown');
-	unlike(answer($nginx->{port}, "/verify/$code")->{body}, qr/class="answer"/, 'the page asks');
-	like(answer($nginx->{port}, "/verify/$code?name=1+U%C5%BCYTKOWNIK")->{body}, qr/class="answer".*class="good"/, 'and says yes');
-	like(answer($nginx->{port}, "/verify/$code?name=U%C5%BCytkownik+2")->{body}, qr/class="answer".*class="bad"/, 'or no');
-	for ([ 'U%C5%BCytkownik%201', 200, { matches => JSON::PP::true } ], [ 'is.null', 200, { matches => JSON::PP::false } ],
-		[ 'not.eq.5', 200, { matches => JSON::PP::false } ], [ '', 400, { error => 'The parameters verify_uuid and name are needed.' } ],
-		[ '%ff', 400, { error => 'Malformed request.' } ])
-	{
-		my ($name, $status, $body) = @$_;
-		my $matched = answer($nginx->{port}, "$base/match_name/$code/?name=$name");
-		is($matched->{status}, $status, "match_name: $name");
-		is_deeply(json_of($matched), $body, "match_name answers: $name");
-	}
-	is(json_of(answer($nginx->{port}, "$base/match_name/-/?name=x"))->{error}, 'The verification code is malformed.', 'no code');
-	my $guesses = 0;
-	$guesses++ while $guesses < 50 and answer($nginx->{port}, "$base/match_name/$code/?name=guess$guesses")->{status} == 200;
-	cmp_ok($guesses, '<', 12, 'a list of names is not compared');
-	is(answer($nginx->{port}, "/verify/$code?name=guess")->{status}, 429, 'nor on the page');
-	is(answer($nginx->{port}, "/verify/$code")->{status}, 200, 'which is still shown');
-	$log = slurp_file($nginx->{access_log});
-	like($log, qr/ GET match_name 200 /, 'the log knows that names were compared');
-	unlike($log, qr/tkownik|guess|$code/i, 'and not which');
-
 	# HTTPS and the way to it
 	my ($out, $error) = ('', '');
 	my $request = "HEAD $base/metadata/$code/ HTTP/1.1\r\nHost: credentials.example.org\r\nConnection: close\r\n\r\n";
@@ -109,6 +83,35 @@ my $socket = start_postgrest($node, 'campus');
 }
 
 my @open = (qr{rate=10r/s}, 'rate=5000r/s', qr{burst=20}, 'burst=5000');
+
+# ---- a name is compared some times, by the page's form or without the page, and is not written down
+{
+	sql("UPDATE learning_credentials.credential_configuration SET hide_name = true WHERE id = $configuration");
+	my $nginx = start_nginx($socket, @open);
+	is(json_of(answer($nginx->{port}, "$base/metadata/$code/"))->{name_withheld}, 'hidden', 'a name that is not shown');
+	unlike(answer($nginx->{port}, "/verify/$code")->{body}, qr/class="answer"/, 'the page asks');
+	like(answer($nginx->{port}, "/verify/$code?name=1+U%C5%BCYTKOWNIK")->{body}, qr/class="answer".*class="good"/, 'and says yes');
+	like(answer($nginx->{port}, "/verify/$code?name=U%C5%BCytkownik+2")->{body}, qr/class="answer".*class="bad"/, 'or no');
+	for ([ 'U%C5%BCytkownik%201', 200, { matches => JSON::PP::true } ], [ 'is.null', 200, { matches => JSON::PP::false } ],
+		[ 'not.eq.5', 200, { matches => JSON::PP::false } ], [ '', 400, { error => 'The parameters verify_uuid and name are needed.' } ],
+		[ '%ff', 400, { error => 'Malformed request.' } ])
+	{
+		my ($name, $status, $body) = @$_;
+		my $matched = answer($nginx->{port}, "$base/match_name/$code/?name=$name");
+		is($matched->{status}, $status, "match_name: $name");
+		is_deeply(json_of($matched), $body, "match_name answers: $name");
+	}
+	is(json_of(answer($nginx->{port}, "$base/match_name/-/?name=x"))->{error}, 'The verification code is malformed.', 'no code');
+	my $guesses = 0;
+	$guesses++ while $guesses < 50 and answer($nginx->{port}, "$base/match_name/$code/?name=guess$guesses")->{status} == 200;
+	cmp_ok($guesses, '<', 12, 'a list of names is not compared');
+	is(answer($nginx->{port}, "/verify/$code?name=guess")->{status}, 429, 'nor on the page');
+	is(answer($nginx->{port}, "/verify/$code")->{status}, 200, 'which is still shown');
+	my $log = slurp_file($nginx->{access_log});
+	like($log, qr/ GET match_name 200 /, 'the log knows that names were compared');
+	unlike($log, qr/tkownik|guess|$code/i, 'and not which');
+	sql("UPDATE learning_credentials.credential_configuration SET hide_name = false WHERE id = $configuration");
+}
 
 # ---- a token in a cookie
 {
