@@ -529,6 +529,8 @@ lc_seal_when_due(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (lc_hold_extension())
 		error = lc_attempt(seal_batch, &more);
+	else
+		more = false;
 	if (error != NULL)
 	{
 		more = false;
