@@ -159,6 +159,17 @@ is(got("/metadata/$code/", undef, %$_)->{body}, got("/metadata/$code/")->{body},
   { 'Content-Profile' => 'public' }, { 'X-HTTP-Method-Override' => 'DELETE' }, { 'X-Forwarded-For' => '::1' }, { Cookie => 'role=staff' },
   { 'X-Problem' => '{"error": "x"}' }, { 'Content-Type' => 'application/json', body => '{"verify_uuid": "x"}' };
 
+# Bytes that are no UTF-8 in headers that are passed on: PostgREST fails on them.
+for my $bytes ("\xff\xfe", "\xe9", "de-\xc3\xa9;q=1", '\u0000', '{"a": "b"}', "\x01", "\x7f")
+{
+	my %headers = ('Accept-Language' => $bytes, 'If-None-Match' => qq{"$bytes"});
+	my $shown = $bytes =~ s/([^ -~])/sprintf '\x%02x', ord $1/ger;
+	is(got("/metadata/$code/", $bytes, %headers)->{status}, 200, "metadata with headers of $shown");
+	is(got("/verify/$code", $bytes, %headers)->{status}, 200, 'the page');
+	is(got("/documents/$valid.pdf", $learner, %headers)->{status}, 200, 'a document');
+	refused(got("/documents/$valid.pdf", $_), 401, $anybody, 'a token') for $bytes, "Bearer $bytes";
+}
+
 # ============================================================ verify_document
 
 {
@@ -291,6 +302,7 @@ is(got("/metadata/$code/", undef, %$_)->{body}, got("/metadata/$code/")->{body},
 	is($again->{status}, 304, 'not again');
 	is($again->{body}, '', 'nothing');
 	is($again->{headers}{etag}, $tag, 'the tag');
+	is($again->{headers}{'content-type'}, 'text/plain', 'the type, which a cache keeps');
 	is(got("/documents/$valid.pdf", $learner, 'If-None-Match' => '"x"')->{status}, 200, 'another tag');
 	my $head = got("/documents/$valid.pdf", $learner, method => 'HEAD');
 	is_deeply([ $head->{status}, $head->{body} ], [ 200, '' ], 'HEAD');
