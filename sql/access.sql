@@ -63,7 +63,6 @@ INSERT INTO learning_credentials.access_privilege (level, privilege, object) VAL
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.metadata(text)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_document(text)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.match_name(text, text)'),
-    ('verifier', 'EXECUTE', 'FUNCTION learning_credentials.shown_code(uuid)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials.hides_name(bigint)'),
     ('verifier', 'EXECUTE', 'FUNCTION learning_credentials_api.verify_page(text, text)'),
 

@@ -25,6 +25,7 @@ CREATE TABLE learning_credentials.credential (
     design bigint,
     supersedes uuid,
     superseded_by uuid,
+    successor_code uuid,
     invalidated_at timestamptz,
     invalidation_reason text,
     erased_at timestamptz,
@@ -46,6 +47,7 @@ CREATE TABLE learning_credentials.credential (
         (status = 'invalidated') = (invalidation_reason IS NOT NULL)
         OR (status = 'invalidated' AND erased_at IS NOT NULL)),
     CONSTRAINT superseded_is_invalidated CHECK (superseded_by IS NULL OR status = 'invalidated'),
+    CONSTRAINT successor_is_known CHECK (successor_code IS NULL OR superseded_by IS NOT NULL),
     CONSTRAINT supersedes_another CHECK (supersedes <> uuid AND superseded_by <> uuid));
 COMMENT ON TABLE learning_credentials.credential IS
 'A credential of a user. Its status changes only as the lifecycle allows; names and evidence are snapshots taken at issue.';
@@ -73,6 +75,8 @@ COMMENT ON COLUMN learning_credentials.credential.design IS
 'Fingerprint of what its document was made from besides the credential: function, options, assets; see outdated_credentials(). NULL: not known.';
 COMMENT ON COLUMN learning_credentials.credential.supersedes IS 'The credential that this one replaces, or will when it becomes available.';
 COMMENT ON COLUMN learning_credentials.credential.superseded_by IS 'The credential that replaced this one.';
+COMMENT ON COLUMN learning_credentials.credential.successor_code IS
+'The verification code of superseded_by, which whoever verifies this one is told; set by the lifecycle.';
 COMMENT ON COLUMN learning_credentials.credential.invalidated_at IS 'When it was invalidated; set by the lifecycle.';
 COMMENT ON COLUMN learning_credentials.credential.invalidation_reason IS 'Why it was invalidated; NULL: it was not, or erased.';
 COMMENT ON COLUMN learning_credentials.credential.erased_at IS
@@ -109,6 +113,7 @@ ALTER TABLE learning_credentials.credential
     ALTER error_message SET STATISTICS 0,
     ALTER supersedes SET STATISTICS 0,
     ALTER superseded_by SET STATISTICS 0,
+    ALTER successor_code SET STATISTICS 0,
     ALTER invalidation_reason SET STATISTICS 0;
 
 CREATE TABLE learning_credentials.document (
@@ -264,6 +269,25 @@ CREATE TRIGGER lifecycle
 CREATE TRIGGER lifecycle_truncate
     BEFORE TRUNCATE ON learning_credentials.credential
     FOR EACH STATEMENT EXECUTE FUNCTION learning_credentials.credential_lifecycle();
+
+-- For an import; what a dump brings has its code, and its successor may come later.
+CREATE FUNCTION learning_credentials.know_successor() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.successor_code := (SELECT c.verify_uuid FROM learning_credentials.credential c
+                            WHERE c.uuid = NEW.superseded_by AND c.status IN ('available', 'invalidated'));
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION learning_credentials.know_successor() IS
+'Trigger: finds the successor''s code for a credential that is inserted without it; the successor is inserted first.';
+
+CREATE TRIGGER know_successor
+    BEFORE INSERT ON learning_credentials.credential
+    FOR EACH ROW WHEN (NEW.superseded_by IS NOT NULL AND NEW.successor_code IS NULL)
+    EXECUTE FUNCTION learning_credentials.know_successor();
 
 CREATE FUNCTION learning_credentials.record_events() RETURNS trigger
 LANGUAGE C

@@ -1,7 +1,7 @@
 -- ============================================================ verification
 -- A view runs its functions with the rights of whoever reads it. keyed() and shows() are gone from the plan of
 -- every query that is allowed, so a role needs SELECT on the view, USAGE on its schema, and EXECUTE on
--- shown_code() and hides_name(), which it cannot name without USAGE on the other schema.
+-- hides_name(), which it cannot name without USAGE on the other schema.
 
 CREATE FUNCTION learning_credentials.keyed_support(internal) RETURNS internal
 LANGUAGE C STRICT
@@ -34,21 +34,6 @@ COMMENT ON FUNCTION learning_credentials.shows(text) IS
 REVOKE ALL ON FUNCTION learning_credentials.shows(text) FROM PUBLIC;
 
 -- Called only for what was superseded: a subquery in the view would be prepared for every look-up.
-CREATE FUNCTION learning_credentials.shown_code(credential_uuid uuid) RETURNS uuid
-LANGUAGE plpgsql STRICT STABLE PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (SELECT c.verify_uuid
-              FROM learning_credentials.credential c
-             WHERE c.uuid = shown_code.credential_uuid
-               AND (c.status IN ('available', 'invalidated') OR learning_credentials.shows('pending')));
-END
-$$;
-COMMENT ON FUNCTION learning_credentials.shown_code(uuid) IS
-'The verification code of a credential, if verifiers are shown it. For the view metadata.';
-REVOKE ALL ON FUNCTION learning_credentials.shown_code(uuid) FROM PUBLIC;
-
 -- What was ever available is in the index credential_shown, and the condition on status is the index's own: a
 -- look-up does the same for a code that is not there and for one of a credential that is not available yet.
 -- Statuses and validity are told by invalidated_at, which costs an execution less than an enum.
@@ -64,7 +49,7 @@ SELECT c.verify_uuid,
        c.credential_type_name,
        c.issue_date,
        c.expires_at,
-       learning_credentials.shown_code(c.superseded_by) AS superseded_by,
+       c.successor_code AS superseded_by,
        (c.status = 'available' OR NOT learning_credentials.shows('pending'))
            AND c.invalidated_at IS NULL
            AND (c.expires_at > CURRENT_TIMESTAMP) IS NOT FALSE AS is_valid,

@@ -76,7 +76,7 @@ static const char *const snapshot_columns[] = { "credential_type_name",
 												"legacy_id" };
 
 /* How it ended: frozen once it is invalidated. */
-static const char *const ending_columns[] = { "superseded_by", "invalidated_at", "invalidation_reason",
+static const char *const ending_columns[] = { "superseded_by", "successor_code", "invalidated_at", "invalidation_reason",
 											  "expires_at" };
 
 /* Why dates are being corrected; NULL: they are not. */
@@ -292,17 +292,22 @@ invalidate_superseded(const Change *change)
 	lc_act_as_before(&before);
 }
 
-/* superseded_by names a credential that says it supersedes this one. */
+/*
+ * superseded_by names a credential that says it supersedes this one. Its code is kept here, too: who verifies
+ * the old one is told the new one by the row that is read anyway.
+ */
 static void
-check_successor(const Change *change)
+take_successor(Change *change)
 {
 	static LcStatement select = {
-		.sql = "SELECT FROM learning_credentials.credential WHERE uuid = $1 AND supersedes = $2",
+		.sql = "SELECT verify_uuid FROM learning_credentials.credential"
+			   " WHERE uuid = $1 AND supersedes = $2",
 		.types = { UUIDOID, UUIDOID },
 	};
 	bool isnull;
 	Datum values[2];
 	LcIdentity before;
+	pg_uuid_t code;
 
 	values[0] = column_value(change->new_row, change->desc, "superseded_by", &isnull);
 	if (isnull)
@@ -317,8 +322,10 @@ check_successor(const Change *change)
 				 errmsg("credential \"%s\" is not superseded by \"%s\"",
 						uuid_text(change->new_row, change->desc, "uuid"),
 						uuid_text(change->new_row, change->desc, "superseded_by"))));
+	code = *DatumGetUUIDP(lc_spi_value(0, 1, &isnull));
 	lc_spi_finish();
 	lc_act_as_before(&before);
+	set_column(change, "successor_code", UUIDPGetDatum(&code), false);
 }
 
 /*
@@ -378,7 +385,7 @@ become_invalidated(Change *change)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalidating credential \"%s\" needs a reason",
 						uuid_text(change->old_row, change->desc, "uuid"))));
-	check_successor(change);
+	take_successor(change);
 	drop_replacement(change);
 	set_column(change, "invalidated_at", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
 			   false);

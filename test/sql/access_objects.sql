@@ -29,6 +29,7 @@ INSERT INTO for_nobody VALUES
     ('FUNCTION learning_credentials.keep_event()'),
     ('FUNCTION learning_credentials.keep_history()'),
     ('FUNCTION learning_credentials.keyed(uuid)'),
+    ('FUNCTION learning_credentials.know_successor()'),
     ('FUNCTION learning_credentials.keyed_support(internal)'),
     ('FUNCTION learning_credentials.name_hiding_changed()'),
     ('FUNCTION learning_credentials.page_date(timestamptz, text, jsonb)'),

@@ -178,7 +178,6 @@ INSERT INTO way (way, probe) VALUES
     ('the function below', 'SELECT learning_credentials.keyed(code) FROM code'),
     ('its support function', 'SELECT learning_credentials.keyed_support(NULL)'),
     ('what settings show', 'SELECT learning_credentials.shows(''pending'')'),
-    ('the code of a credential', 'SELECT learning_credentials.shown_code(code) FROM code'),
     ('PostgREST: everything', 'WITH pgrst_source AS (SELECT @M.* FROM @M) SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total, coalesce(json_agg(_postgrest_t), ''[]'') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t'),
     ('PostgREST: a range', 'WITH pgrst_source AS (SELECT @M.* FROM @M WHERE verify_uuid > @KNOWN) SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total, coalesce(json_agg(_postgrest_t), ''[]'') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t'),
     ('PostgREST: limit=0', 'WITH pgrst_source AS (SELECT @M.* FROM @M WHERE verify_uuid > @KNOWN LIMIT 0 OFFSET 0) SELECT null::bigint AS total_result_set, pg_catalog.count(_postgrest_t) AS page_total, coalesce(json_agg(_postgrest_t), ''[]'') AS body FROM (SELECT * FROM pgrst_source) _postgrest_t'),
