@@ -156,6 +156,13 @@ SELECT learning_credentials.grant_access('registrar', 'issuer') \g /dev/null
 SELECT learning_credentials.grant_access('anonymous', 'verifier') \g /dev/null
 SQL
 
+(umask 077 && openssl genpkey -algorithm ed25519 -out "$server_data/history.key")
+sql postgres <<'SQL'
+LOAD 'learning_credentials';
+ALTER DATABASE demo SET learning_credentials.history_key_file = 'history.key';
+ALTER DATABASE demo SET learning_credentials.history_origin = 'meridian.example/credentials';
+SQL
+
 sql postgres --file=test/demo/course_data.sql
 for template in "${templates[@]}"; do
     add_asset "$template" "$PWD/test/demo/$template.pdf"
@@ -195,3 +202,16 @@ link=$(zbarimg --nodbus --quiet --raw "$scanned")
     echo
     sql postgres --set=scanned="${link##*/}" --file=test/demo/verification.sql
 } 2>&1 | tee "$OUT/verification.txt"
+
+# An employer asks whether an invalidation is part of the history, and has nothing but two texts and the key.
+{
+    sql postgres --file=test/demo/history.sql
+    echo '==== Somebody without the database checks the proof that a credential was invalidated'
+    echo
+    sql registrar --no-align --tuples-only >"$OUT/proof.json" <<'SQL'
+SELECT learning_credentials.history_inclusion_proof(e.credential_uuid, e.seq)
+  FROM learning_credentials.credential_event e WHERE e.new_status = 'invalidated' ORDER BY e.occurred_at LIMIT 1
+SQL
+    python3 tools/check_history.py inclusion "$OUT/proof.json" \
+        --key "$(sql registrar --no-align --tuples-only --command='SELECT learning_credentials.history_verifier_key()')"
+} 2>&1 | tee "$OUT/history.txt"
