@@ -23,6 +23,13 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* All settings, and how many there are. */
+#if PG_VERSION_NUM >= 160000
+#define lc_all_settings(count) get_guc_variables(count)
+#else
+#define lc_all_settings(count) (*(count) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
 /* The parts of a name such as "schema.function"; error when it has no such form. */
 #if PG_VERSION_NUM >= 160000
 #define lc_parse_qualified_name(string) stringToQualifiedNameList(string, NULL)

@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/plancache.h"
 
 #include "compat.h"
@@ -20,6 +21,9 @@
 #include "worker.h"
 
 PG_MODULE_MAGIC;
+
+/* What the names of our settings begin with, before a dot. */
+#define LC_PREFIX "learning_credentials"
 
 char *lc_verify_url;
 char *lc_api_url;
@@ -76,9 +80,56 @@ assign_show(bool value, void *extra)
 	ResetPlanCache();
 }
 
+/*
+ * The names of our settings that the options of this connection have set (PGOPTIONS), palloc'd. Before they are
+ * defined, the server lets anybody.
+ */
+static List *
+set_by_connection(void)
+{
+	int count;
+	struct config_generic **settings = lc_all_settings(&count);
+	List *names = NIL;
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (settings[i]->reset_source == PGC_S_CLIENT &&
+			pg_strncasecmp(settings[i]->name, LC_PREFIX ".", sizeof(LC_PREFIX)) == 0)
+			names = lappend(names, pstrdup(settings[i]->name));
+	return names;
+}
+
+/*
+ * Ends the connection when it may not set one of these. The server has warned and taken the built-in default, which
+ * stands in the place of what the database or the role has: so whoever connects could undo that. Where the library is
+ * loaded before anybody connects, such a connection is refused by the server itself.
+ */
+static void
+refuse_unless_set(List *names)
+{
+	int count;
+	struct config_generic **settings = lc_all_settings(&count);
+	ListCell *cell;
+
+	foreach(cell, names)
+	{
+		int i;
+
+		for (i = 0; i < count; i++)
+			if (settings[i]->reset_source != PGC_S_CLIENT &&
+				pg_strcasecmp(settings[i]->name, lfirst(cell)) == 0)
+				ereport(FATAL,
+						(errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM),
+						 errmsg("parameter \"%s\" cannot be set by the options of this connection",
+								settings[i]->name)));
+	}
+}
+
 void
 _PG_init(void)
 {
+	List *names = set_by_connection();
+
 	DefineCustomStringVariable("learning_credentials.verify_url",
 							   "Address that {verify_url} on a document leads to.",
 							   "{verify_uuid} in it stands for the credential's verification code.",
@@ -191,7 +242,8 @@ _PG_init(void)
 							&lc_seal_interval, 600, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, NULL,
 							NULL, NULL);
 
-	MarkGUCPrefixReserved("learning_credentials");
+	MarkGUCPrefixReserved(LC_PREFIX);
+	refuse_unless_set(names);
 
 	lc_worker_register();
 }

@@ -151,8 +151,10 @@ SQL
 	{
 		local $ENV{PGOPTIONS} = '-c learning_credentials.show_pending=on';
 		($out, $err) = answers($node, $pending);
-		is($out, '0', "$name: nor options of the connection");
+		is($out, '', "$name: nor options of the connection");
 		like($err, $refused, "$name: which are refused too");
+		like($err, qr/^FATAL:  parameter "learning_credentials.show_pending" cannot be set by the options of this connection/m,
+			"$name: with the connection");
 	}
 }
 
@@ -172,6 +174,31 @@ SELECT playground.pending('$code{generating}[0]');
 SELECT playground.pending('$code{generating}[0]');
 SQL
 unlike($out, qr/1/, 'also where it is the first thing that a session does');
+
+# ---- options of the connection do not bring the default back in place of what the database has
+{
+	my $reason = "SELECT invalidation_reason FROM $view WHERE verify_uuid = '$code{invalidated}[0]'";
+	is((answers($primary, $reason))[0], 'Renewed', 'the reason');
+	$primary->safe_psql('postgres', 'ALTER DATABASE postgres SET learning_credentials.show_invalidation_reason = off');
+	is((answers($primary, $reason))[0], '', 'no reason');
+	for my $statements ($reason, "RESET ALL; $reason", "SET learning_credentials.show_invalidation_reason = on; $reason")
+	{
+		for my $option ('show_invalidation_reason=on', 'show_invalidation_reason=off', 'Show_Invalidation_Reason=x')
+		{
+			local $ENV{PGOPTIONS} = "-c learning_credentials.$option";
+			my ($out, $err) = answers($primary, $statements);
+			is($out, '', "no reason with $option: " . substr($statements, 0, 9));
+			like($err, qr/^FATAL:  parameter "learning_credentials.show_invalidation_reason" cannot be set by the options of this connection/m, 'no connection');
+		}
+	}
+	{
+		local $ENV{PGOPTIONS} = '-c learning_credentials.show_invalidation_reason=on -c learning_credentials.notify=off';
+		is((answers($primary, $reason, role => undef, psql => { extra_params => [] }))[0], 'Renewed', 'whoever has the right to can');
+	}
+	local $ENV{PGOPTIONS} = '-c learning_credentials.notify=off -c learning_credentials.nothing=1 -c work_mem=1MB';
+	is((answers($primary, "$reason; SHOW learning_credentials.notify; SHOW work_mem"))[0], "\noff\n1MB", 'other settings can be set');
+	$primary->safe_psql('postgres', 'ALTER DATABASE postgres RESET learning_credentials.show_invalidation_reason');
+}
 
 # ---- whoever has the right to: for the database, on both
 $primary->safe_psql('postgres', 'ALTER DATABASE postgres SET learning_credentials.show_pending = on');
