@@ -180,6 +180,7 @@ ISOLATION = \
 	runs \
 	schedule_due \
 	bulk_twice \
+	import_twice \
 	definitions_rights \
 	access_twice \
 	exceptions_runs

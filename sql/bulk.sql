@@ -112,64 +112,67 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
+    hundred text[];
     item text;
-    done learning_credentials.bulk_result[] := '{}';
-    chunk learning_credentials.bulk_result[];
+    done learning_credentials.bulk_result[];
     result learning_credentials.bulk_result;
-    first integer := 1;
+    queue boolean;
 BEGIN
+    IF in_run IS NULL OR all_or_nothing IS NULL OR dry_run IS NULL THEN
+        RAISE EXCEPTION '% must not be NULL',
+            CASE WHEN in_run IS NULL THEN 'in_run' WHEN all_or_nothing IS NULL THEN 'all_or_nothing' ELSE 'dry_run' END
+            USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     IF items IS NULL OR array_position(items, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'the items to % must not be NULL', action USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    queue := in_run OR dry_run AND action NOT IN ('invalidate', 'expire');
     BEGIN
-        WHILE first <= cardinality(items) LOOP
+        FOR hundred IN
+            SELECT array_agg(u.item ORDER BY u.number) FROM unnest(items) WITH ORDINALITY AS u (item, number)
+             GROUP BY (u.number - 1) / 100 ORDER BY (u.number - 1) / 100
+        LOOP
             BEGIN
-                chunk := '{}';
-                FOREACH item IN ARRAY items[first:first + 99] LOOP
-                    chunk := chunk || learning_credentials.bulk_item(
-                        action, configuration_id, item, expires_at, reason, in_run OR dry_run AND action NOT IN ('invalidate', 'expire'));
+                done := '{}';
+                FOREACH item IN ARRAY hundred LOOP
+                    done := done || learning_credentials.bulk_item(action, configuration_id, item, expires_at, reason, queue);
                 END LOOP;
             EXCEPTION WHEN OTHERS THEN
                 IF all_or_nothing THEN
                     RAISE;
                 END IF;
-                chunk := '{}';
-                FOREACH item IN ARRAY items[first:first + 99] LOOP
+                done := '{}';
+                FOREACH item IN ARRAY hundred LOOP
                     BEGIN
-                        result := learning_credentials.bulk_item(
-                            action, configuration_id, item, expires_at, reason, in_run OR dry_run AND action NOT IN ('invalidate', 'expire'));
+                        result := learning_credentials.bulk_item(action, configuration_id, item, expires_at, reason, queue);
                     EXCEPTION WHEN OTHERS THEN
                         result := ROW(item, NULL, NULL, NULL, SQLERRM);
                     END;
-                    chunk := chunk || result;
+                    done := done || result;
                 END LOOP;
             END;
-            done := done || chunk;
-            first := first + 100;
-        END LOOP;
-        IF all_or_nothing THEN
             FOREACH result IN ARRAY done LOOP
-                IF result.status = 'error' THEN
+                IF all_or_nothing AND result.status = 'error' THEN
                     RAISE EXCEPTION 'could not % "%": %', action, result.item, result.error
                         USING ERRCODE = 'external_routine_exception', HINT = 'Nothing was done.';
                 END IF;
+                IF dry_run THEN
+                    result.run_id := NULL;
+                    IF action IN ('generate', 'reissue', 'renew') AND result.status = 'generating' THEN
+                        result.uuid := NULL;
+                    END IF;
+                END IF;
+                RETURN NEXT result;
             END LOOP;
-        END IF;
+        END LOOP;
         IF dry_run THEN
             RAISE EXCEPTION USING ERRCODE = 'LCDRY';
         END IF;
     EXCEPTION WHEN SQLSTATE 'LCDRY' THEN
-        NULL;       -- undone, and what it would have been is known
+        IF NOT dry_run THEN     -- somebody else's
+            RAISE;
+        END IF;                 -- undone, and the rows that tell what it would have been stay
     END;
-    FOREACH result IN ARRAY done LOOP
-        IF dry_run THEN
-            result.run_id := NULL;
-            IF action IN ('generate', 'reissue', 'renew') AND result.status = 'generating' THEN
-                result.uuid := NULL;
-            END IF;
-        END IF;
-        RETURN NEXT result;
-    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_work(text, bigint, text[], timestamptz, text, boolean, boolean, boolean) IS
@@ -185,10 +188,10 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'generate', configuration_id, CASE WHEN user_ids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(user_ids) AS u ORDER BY u) END, NULL, NULL, in_run, all_or_nothing, dry_run)
+    'generate', configuration_id, CASE WHEN user_ids IS NOT NULL THEN ARRAY(SELECT u::text FROM (SELECT DISTINCT unnest(user_ids)) AS i (u) ORDER BY u) END, NULL, NULL, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_generate(bigint, bigint[], boolean, boolean, boolean) IS
-'generate_credential() for each of the users, in the order of their numbers, a row for each. in_run: the documents are made by a run, whose number the rows tell and run_progress follows. all_or_nothing: an error of one undoes all and is raised; without it, it stands in the one''s row. dry_run: nothing is done, and no document tried; the rows say what would be.';
+'generate_credential() for each of the users, in the order of their numbers, a row for each; whom the array has twice, once. in_run: the documents are made by a run, whose number the rows tell and run_progress follows. all_or_nothing: an error of one undoes all and is raised; without it, it stands in the one''s row. dry_run: nothing is done, and no document tried; the rows say what would be.';
 
 CREATE FUNCTION learning_credentials.bulk_retry(
     uuids uuid[],
@@ -198,7 +201,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'retry', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, NULL, in_run, all_or_nothing, dry_run)
+    'retry', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM (SELECT DISTINCT unnest(uuids)) AS i (u) ORDER BY u) END, NULL, NULL, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_retry(uuid[], boolean, boolean, boolean) IS
 'retry_credential() for each of the credentials, a row for each. in_run, all_or_nothing, dry_run: as for bulk_generate().';
@@ -211,7 +214,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'reissue', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, reason, in_run, all_or_nothing, dry_run)
+    'reissue', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM (SELECT DISTINCT unnest(uuids)) AS i (u) ORDER BY u) END, NULL, reason, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_reissue(uuid[], text, boolean, boolean, boolean) IS
 'reissue_credential() for each of the credentials, with one reason, a row for each. in_run, all_or_nothing, dry_run: as for bulk_generate().';
@@ -224,7 +227,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'renew', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, reason, in_run, all_or_nothing, dry_run)
+    'renew', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM (SELECT DISTINCT unnest(uuids)) AS i (u) ORDER BY u) END, NULL, reason, in_run, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_renew(uuid[], text, boolean, boolean, boolean) IS
 'renew_credential() for each of the credentials, with one reason, a row for each. in_run, all_or_nothing, dry_run: as for bulk_generate().';
@@ -236,7 +239,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'invalidate', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, NULL, reason, false, all_or_nothing, dry_run)
+    'invalidate', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM (SELECT DISTINCT unnest(uuids)) AS i (u) ORDER BY u) END, NULL, reason, false, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_invalidate(uuid[], text, boolean, boolean) IS
 'invalidate_credential() for each of the credentials, with one reason, a row for each. all_or_nothing, dry_run: as for bulk_generate().';
@@ -248,7 +251,7 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT * FROM learning_credentials.bulk_work(
-    'expire', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM unnest(uuids) AS u ORDER BY u) END, expires_at, reason, false, all_or_nothing, dry_run)
+    'expire', NULL, CASE WHEN uuids IS NOT NULL THEN ARRAY(SELECT u::text FROM (SELECT DISTINCT unnest(uuids)) AS i (u) ORDER BY u) END, expires_at, reason, false, all_or_nothing, dry_run)
 $$;
 COMMENT ON FUNCTION learning_credentials.bulk_expire(uuid[], timestamptz, text, boolean, boolean) IS
 'expire_credential() for each of the credentials, with one reason, a row for each. all_or_nothing, dry_run: as for bulk_generate().';

@@ -49,73 +49,78 @@ CREATE FUNCTION learning_credentials.check_import()
 RETURNS TABLE (line bigint, column_name text, problem text)
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET jit = off       -- which would take longer than what it is for
 AS $$
-WITH staged AS (
-    SELECT i.*, t.media_type, f.id AS configuration_id, t.id AS type_id
+WITH staged AS MATERIALIZED (       -- without what is wide
+    SELECT i.line, i.learning_context_key, i.credential_type_name, i.legacy_id, i.verify_uuid, i.user_id,
+           i.issue_date, i.expires_at, i.invalidated_at, t.id AS type_id, f.id AS configuration_id,
+           i.user_full_name ~ '\S' AS has_user_name, i.learning_context_name ~ '\S' AS has_context_name,
+           i.invalidation_reason ~ '\S' AS has_reason, jsonb_typeof(i.evidence) AS evidence_type,
+           octet_length(i.document) = 0 AS document_empty,
+           t.media_type = 'application/pdf' AND octet_length(i.document) > 0
+               AND position('\x255044462d'::bytea IN substr(i.document, 1, 1024)) = 0 AS document_no_pdf
       FROM learning_credentials.credential_import i
       LEFT JOIN learning_credentials.credential_type t ON t.name = i.credential_type_name
       LEFT JOIN learning_credentials.credential_configuration f
              ON f.credential_type_id = t.id AND f.learning_context_key = i.learning_context_key)
 SELECT p.line, p.column_name, p.problem
-  FROM (SELECT s.line, required.column_name, 'is missing' AS problem
+  FROM (SELECT s.line, w.column_name, w.problem       -- what is wrong with a row alone
           FROM staged s
-         CROSS JOIN LATERAL (VALUES ('learning_context_key', s.learning_context_key), ('credential_type_name', s.credential_type_name),
-                                    ('user_id', s.user_id::text), ('user_full_name', s.user_full_name),
-                                    ('learning_context_name', s.learning_context_name), ('issue_date', s.issue_date::text))
-               AS required (column_name, value)
-         WHERE required.value IS NULL OR required.value !~ '\S'
+         CROSS JOIN LATERAL (VALUES
+               (coalesce(s.learning_context_key, '') !~ '\S', 'learning_context_key', 'is missing'),
+               (coalesce(s.credential_type_name, '') !~ '\S', 'credential_type_name', 'is missing'),
+               (s.user_id IS NULL, 'user_id', 'is missing'),
+               (s.has_user_name IS NOT TRUE, 'user_full_name', 'is missing'),
+               (s.has_context_name IS NOT TRUE, 'learning_context_name', 'is missing'),
+               (s.issue_date IS NULL, 'issue_date', 'is missing'),
+               (octet_length(s.legacy_id) > 1000, 'legacy_id', 'is longer than 1000 bytes'),
+               (s.issue_date > now(), 'issue_date', 'is in the future'),
+               (NOT isfinite(s.issue_date), 'issue_date', 'is no date that a calendar has'),
+               (s.expires_at <= s.issue_date, 'expires_at', 'is not after issue_date'),
+               (s.invalidated_at < s.issue_date OR s.invalidated_at > now(), 'invalidated_at', 'is before issue_date, or in the future'),
+               (s.invalidated_at IS NULL AND s.has_reason, 'invalidation_reason', 'is given, and invalidated_at is not'),
+               (s.invalidated_at IS NOT NULL AND s.has_reason IS NOT TRUE, 'invalidation_reason', 'is missing'),
+               (s.evidence_type <> 'object', 'evidence', 'is not an object'),
+               (s.document_empty, 'document', 'is empty'),
+               (s.document_no_pdf, 'document', 'is not a PDF')) AS w (is_wrong, column_name, problem)
+         WHERE w.is_wrong
         UNION ALL
         SELECT s.line, 'credential_type_name', format('there is no credential type "%s"', s.credential_type_name)
-          FROM staged s WHERE s.credential_type_name IS NOT NULL AND s.type_id IS NULL
+          FROM staged s WHERE s.credential_type_name ~ '\S' AND s.type_id IS NULL
         UNION ALL
         SELECT s.line, 'learning_context_key', format('credential type "%s" is not configured in "%s"', s.credential_type_name, s.learning_context_key)
-          FROM staged s WHERE s.type_id IS NOT NULL AND s.learning_context_key IS NOT NULL AND s.configuration_id IS NULL
+          FROM staged s WHERE s.type_id IS NOT NULL AND s.learning_context_key ~ '\S' AND s.configuration_id IS NULL
+        UNION ALL       -- with another row
+        SELECT s.line, 'verify_uuid', 'is given more than once'
+          FROM (SELECT i.line, count(*) OVER (PARTITION BY i.verify_uuid) FROM staged i WHERE i.verify_uuid IS NOT NULL) AS s
+         WHERE s.count > 1
         UNION ALL
-        SELECT s.line, 'issue_date', 'is in the future'
-          FROM staged s WHERE s.issue_date > now()
-        UNION ALL
-        SELECT s.line, 'issue_date', 'is no date that a calendar has'
-          FROM staged s WHERE s.issue_date IN ('infinity', '-infinity')
-        UNION ALL
-        SELECT s.line, 'expires_at', 'is not after issue_date'
-          FROM staged s WHERE s.expires_at <= s.issue_date
-        UNION ALL
-        SELECT s.line, 'invalidated_at', 'is before issue_date, or in the future'
-          FROM staged s WHERE s.invalidated_at < s.issue_date OR s.invalidated_at > now()
-        UNION ALL
-        SELECT s.line, 'invalidation_reason', CASE WHEN s.invalidated_at IS NULL THEN 'is given, and invalidated_at is not' ELSE 'is missing' END
-          FROM staged s WHERE (s.invalidated_at IS NULL) <> (coalesce(s.invalidation_reason, '') !~ '\S')
-        UNION ALL
-        SELECT s.line, 'evidence', 'is not an object'
-          FROM staged s WHERE jsonb_typeof(s.evidence) <> 'object'
-        UNION ALL
-        SELECT s.line, 'document', 'is empty'
-          FROM staged s WHERE octet_length(s.document) = 0
-        UNION ALL
-        SELECT s.line, 'document', 'is not a PDF'
-          FROM staged s
-         WHERE s.media_type = 'application/pdf' AND octet_length(s.document) > 0 AND position('\x255044462d'::bytea IN substr(s.document, 1, 1024)) = 0
-        UNION ALL
-        SELECT s.line, 'verify_uuid', CASE WHEN s.count > 1 THEN 'is given more than once' ELSE 'belongs to another credential' END
-          FROM (SELECT i.line, i.verify_uuid, count(*) OVER (PARTITION BY i.verify_uuid) FROM staged i WHERE i.verify_uuid IS NOT NULL) AS s
-         WHERE s.count > 1 OR EXISTS (SELECT FROM learning_credentials.credential c WHERE c.verify_uuid = s.verify_uuid)
-        UNION ALL
-        SELECT s.line, 'legacy_id', CASE WHEN s.count > 1 THEN 'is given more than once' ELSE 'was imported before' END
-          FROM (SELECT i.line, i.configuration_id, i.legacy_id, count(*) OVER (PARTITION BY i.configuration_id, i.legacy_id)
+        SELECT s.line, 'legacy_id', 'is given more than once'
+          FROM (SELECT i.line, count(*) OVER (PARTITION BY i.configuration_id, i.legacy_id)
                   FROM staged i WHERE i.configuration_id IS NOT NULL AND i.legacy_id IS NOT NULL) AS s
          WHERE s.count > 1
-            OR EXISTS (SELECT FROM learning_credentials.credential c
+        UNION ALL
+        SELECT s.line, 'user_id', 'has more than one credential that is not invalidated'
+          FROM (SELECT i.line, count(*) OVER (PARTITION BY i.configuration_id, i.user_id)
+                  FROM staged i WHERE i.configuration_id IS NOT NULL AND i.user_id IS NOT NULL AND i.invalidated_at IS NULL) AS s
+         WHERE s.count > 1
+        UNION ALL       -- with what is here already
+        SELECT s.line, 'verify_uuid', 'belongs to another credential'
+          FROM staged s WHERE EXISTS (SELECT FROM learning_credentials.credential c WHERE c.verify_uuid = s.verify_uuid)
+        UNION ALL
+        SELECT s.line, 'legacy_id', 'was imported before'
+          FROM staged s
+         WHERE EXISTS (SELECT FROM learning_credentials.credential c
                         WHERE c.configuration_id = s.configuration_id AND c.legacy_id = s.legacy_id)
+        UNION ALL
+        SELECT s.line, 'user_id', 'has such a credential already'
+          FROM staged s
+         WHERE s.invalidated_at IS NULL
+           AND EXISTS (SELECT FROM learning_credentials.credential c
+                        WHERE c.configuration_id = s.configuration_id AND c.user_id = s.user_id AND c.status <> 'invalidated')
         UNION ALL
         SELECT s.line, 'user_id', 'is that of a user who was retired'
           FROM staged s JOIN learning_credentials.retired_user r ON r.user_id = s.user_id
-        UNION ALL
-        SELECT s.line, 'user_id', CASE WHEN s.count > 1 THEN 'has more than one credential that is not invalidated' ELSE 'has such a credential already' END
-          FROM (SELECT i.line, i.configuration_id, i.user_id, count(*) OVER (PARTITION BY i.configuration_id, i.user_id)
-                  FROM staged i WHERE i.configuration_id IS NOT NULL AND i.user_id IS NOT NULL AND i.invalidated_at IS NULL) AS s
-         WHERE s.count > 1
-            OR EXISTS (SELECT FROM learning_credentials.credential c
-                        WHERE c.configuration_id = s.configuration_id AND c.user_id = s.user_id AND c.status <> 'invalidated')
        ) AS p
  ORDER BY p.line, p.column_name, p.problem
 $$;
@@ -129,74 +134,107 @@ CREATE FUNCTION learning_credentials.import_credentials(all_or_nothing boolean D
 RETURNS TABLE (outcome text, credentials bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    first record;
-    bad bigint;
+    refused bigint[];
+    problem text;
+    available bigint;
+    invalidated bigint;
+    staged bigint;
 BEGIN
-    IF NOT dry_run THEN
-        LOCK TABLE learning_credentials.credential_import IN SHARE ROW EXCLUSIVE MODE;
+    IF all_or_nothing IS NULL OR dry_run IS NULL THEN
+        RAISE EXCEPTION '% must not be NULL', CASE WHEN all_or_nothing IS NULL THEN 'all_or_nothing' ELSE 'dry_run' END
+            USING ERRCODE = 'null_value_not_allowed';
     END IF;
-    SELECT count(DISTINCT p.line) INTO bad FROM learning_credentials.check_import() AS p;
+    IF NOT dry_run THEN
+        -- What somebody else did meanwhile, the check has to see.
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+            RAISE EXCEPTION 'credentials are imported in transactions with isolation level READ COMMITTED only'
+                USING ERRCODE = 'invalid_transaction_state';
+        END IF;
+        LOCK TABLE learning_credentials.credential_import IN SHARE ROW EXCLUSIVE MODE;
+        ANALYZE learning_credentials.credential_import (line, learning_context_key, credential_type_name);  -- it came a moment ago
+        -- What is checked stays: no configuration goes, no type is renamed.
+        PERFORM FROM learning_credentials.credential_configuration f
+           JOIN learning_credentials.credential_type t ON t.id = f.credential_type_id
+          WHERE (f.learning_context_key, t.name) IN (
+                    SELECT i.learning_context_key, i.credential_type_name FROM learning_credentials.credential_import i)
+          ORDER BY f.id
+            FOR KEY SHARE OF f, t;
+    END IF;
+    WITH p AS MATERIALIZED (SELECT * FROM learning_credentials.check_import())
+    SELECT ARRAY(SELECT DISTINCT p.line FROM p),
+           (SELECT format('Line %s: "%s" %s.', p.line, p.column_name, p.problem) FROM p
+             ORDER BY p.line, p.column_name, p.problem LIMIT 1)
+      INTO refused, problem;
+    IF all_or_nothing AND problem IS NOT NULL AND NOT dry_run THEN
+        RAISE EXCEPTION '% of the credentials to import cannot be imported', cardinality(refused)
+            USING ERRCODE = 'data_exception', DETAIL = problem, HINT = 'check_import() tells all; nothing was imported.';
+    END IF;
+    SELECT count(*), count(*) FILTER (WHERE i.invalidated_at IS NULL), count(*) FILTER (WHERE i.invalidated_at IS NOT NULL)
+      INTO staged, available, invalidated
+      FROM learning_credentials.credential_import i
+     WHERE NOT EXISTS (SELECT FROM unnest(refused) AS r WHERE r = i.line);
     IF dry_run THEN
-        RETURN QUERY
-            SELECT 'refused', bad
-            UNION ALL
-            SELECT CASE WHEN i.invalidated_at IS NULL THEN 'available' ELSE 'invalidated' END, count(*)
-              FROM learning_credentials.credential_import i
-             WHERE (bad = 0 OR NOT all_or_nothing)
-               AND NOT EXISTS (SELECT FROM learning_credentials.check_import() AS p WHERE p.line = i.line)
-             GROUP BY i.invalidated_at IS NULL;
+        IF all_or_nothing AND problem IS NOT NULL THEN
+            available := 0;
+            invalidated := 0;
+        END IF;
+        RETURN QUERY VALUES ('available', available), ('invalidated', invalidated), ('refused', cardinality(refused)::bigint);
         RETURN;
     END IF;
-    IF all_or_nothing AND bad > 0 THEN
-        SELECT p.* INTO first FROM learning_credentials.check_import() AS p LIMIT 1;
-        RAISE EXCEPTION '% of the credentials to import cannot be imported', bad
-            USING ERRCODE = 'data_exception',
-                  DETAIL = format('Line %s: "%s" %s.', first.line, first.column_name, first.problem),
+    -- Whoever was issued one since the check keeps that, and the row is left.
+    WITH taken AS MATERIALIZED (
+        SELECT i.line, learning_credentials.uuid_time_ordered() AS uuid, f.id AS configuration_id, t.media_type
+          FROM learning_credentials.credential_import i
+          JOIN learning_credentials.credential_type t ON t.name = i.credential_type_name
+          JOIN learning_credentials.credential_configuration f
+            ON f.credential_type_id = t.id AND f.learning_context_key = i.learning_context_key
+         WHERE NOT EXISTS (SELECT FROM unnest(refused) AS r WHERE r = i.line)
+         ORDER BY i.line),
+    credential AS (
+        INSERT INTO learning_credentials.credential
+               (uuid, verify_uuid, configuration_id, credential_type_name, learning_context_key, learning_context_name,
+                user_id, user_full_name, status, evidence, download_url, legacy_id, issue_date, expires_at,
+                invalidated_at, invalidation_reason)
+        SELECT n.uuid, coalesce(i.verify_uuid, learning_credentials.uuid_random()), n.configuration_id, i.credential_type_name,
+               i.learning_context_key, i.learning_context_name, i.user_id, i.user_full_name,
+               CASE WHEN i.invalidated_at IS NULL THEN 'available' ELSE 'invalidated' END::learning_credentials.credential_status,
+               coalesce(i.evidence, '{}'), i.download_url, i.legacy_id, i.issue_date, nullif(i.expires_at, 'infinity'),
+               i.invalidated_at, CASE WHEN i.invalidated_at IS NOT NULL THEN i.invalidation_reason END
+          FROM taken n JOIN learning_credentials.credential_import i ON i.line = n.line
+        ON CONFLICT DO NOTHING
+        RETURNING uuid, status, configuration_id, issue_date, expires_at, invalidation_reason),
+    document AS (
+        INSERT INTO learning_credentials.document (credential_uuid, content, media_type)
+        SELECT c.uuid, i.document, n.media_type
+          FROM credential c JOIN taken n ON n.uuid = c.uuid
+          JOIN learning_credentials.credential_import i ON i.line = n.line
+         WHERE i.document IS NOT NULL),
+    event AS (
+        INSERT INTO learning_credentials.credential_event
+               (credential_uuid, seq, configuration_id, new_status, issue_date, expires_at, actor, reason)
+        SELECT c.uuid, 1, c.configuration_id, c.status, c.issue_date, c.expires_at, learning_credentials.actor(),
+               concat_ws(': ', 'Imported', c.invalidation_reason)
+          FROM credential c),
+    removed AS (
+        DELETE FROM learning_credentials.credential_import i USING taken n JOIN credential c ON c.uuid = n.uuid WHERE i.line = n.line)
+    SELECT count(*) FILTER (WHERE c.status = 'available'), count(*) FILTER (WHERE c.status = 'invalidated')
+      INTO available, invalidated
+      FROM credential c;
+    IF all_or_nothing AND available + invalidated < staged THEN
+        RAISE EXCEPTION '% of the credentials to import cannot be imported', staged - available - invalidated
+            USING ERRCODE = 'serialization_failure', DETAIL = 'Somebody else issued them meanwhile.',
                   HINT = 'check_import() tells all; nothing was imported.';
     END IF;
-    RETURN QUERY
-        WITH taken AS MATERIALIZED (
-            SELECT i.line, learning_credentials.uuid_time_ordered() AS uuid, f.id AS configuration_id, t.media_type,
-                   CASE WHEN i.invalidated_at IS NULL THEN 'available' ELSE 'invalidated' END::learning_credentials.credential_status AS status
-              FROM learning_credentials.credential_import i
-              JOIN learning_credentials.credential_type t ON t.name = i.credential_type_name
-              JOIN learning_credentials.credential_configuration f
-                ON f.credential_type_id = t.id AND f.learning_context_key = i.learning_context_key
-             WHERE NOT EXISTS (SELECT FROM learning_credentials.check_import() AS p WHERE p.line = i.line)
-             ORDER BY i.line),
-        credential AS (
-            INSERT INTO learning_credentials.credential
-                   (uuid, verify_uuid, configuration_id, credential_type_name, learning_context_key, learning_context_name,
-                    user_id, user_full_name, status, evidence, download_url, legacy_id, issue_date, expires_at,
-                    invalidated_at, invalidation_reason)
-            SELECT n.uuid, coalesce(i.verify_uuid, learning_credentials.uuid_random()), n.configuration_id, i.credential_type_name,
-                   i.learning_context_key, i.learning_context_name, i.user_id, i.user_full_name, n.status,
-                   coalesce(i.evidence, '{}'), i.download_url, i.legacy_id, i.issue_date, i.expires_at,
-                   i.invalidated_at, i.invalidation_reason
-              FROM taken n JOIN learning_credentials.credential_import i ON i.line = n.line),
-        document AS (
-            INSERT INTO learning_credentials.document (credential_uuid, content, media_type)
-            SELECT n.uuid, i.document, n.media_type
-              FROM taken n JOIN learning_credentials.credential_import i ON i.line = n.line
-             WHERE i.document IS NOT NULL),
-        event AS (
-            INSERT INTO learning_credentials.credential_event
-                   (credential_uuid, seq, configuration_id, new_status, issue_date, expires_at, actor, reason)
-            SELECT n.uuid, 1, n.configuration_id, n.status, i.issue_date, i.expires_at, learning_credentials.actor(),
-                   concat_ws(': ', 'Imported', i.invalidation_reason)
-              FROM taken n JOIN learning_credentials.credential_import i ON i.line = n.line),
-        removed AS (
-            DELETE FROM learning_credentials.credential_import i USING taken n WHERE i.line = n.line)
-        SELECT 'refused', bad
-        UNION ALL
-        SELECT n.status::text, count(*) FROM taken n GROUP BY n.status;
+    RETURN QUERY VALUES ('available', available), ('invalidated', invalidated),
+                        ('refused', cardinality(refused) + staged - available - invalidated);
 END
 $$;
 COMMENT ON FUNCTION learning_credentials.import_credentials(boolean, boolean) IS
-'Takes the rows of credential_import as credentials that are available, or invalidated where invalidated_at says so, with their documents, and removes them from there; says how many were "available", "invalidated" and "refused". all_or_nothing: an error (22000) when one does not fit; without it those that do not fit stay. dry_run: only counts. Each begins its history with an event "Imported".';
+'Takes the rows of credential_import as credentials that are available, or invalidated where invalidated_at says so, with their documents, and removes them from there; says how many were "available", "invalidated" and "refused". all_or_nothing: an error (22000) when one does not fit, 40001 when somebody else has issued one since they were looked at; without it those that do not fit stay. dry_run: only counts. Error 25000 in a transaction with another isolation level than READ COMMITTED. Each begins its history with an event "Imported".';
 
 -- ------------------------------------------------------------ export
 -- A tar archive, in pieces that a client writes one after the other: nobody holds all of it. One statement

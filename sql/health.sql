@@ -243,6 +243,8 @@ BEGIN
           LEFT JOIN learning_credentials.document d ON d.credential_uuid = x.uuid
          WHERE x.status = 'available' AND x.download_url IS NULL AND d.credential_uuid IS NULL
            AND x.erased_at IS NULL
+           AND NOT EXISTS (SELECT FROM learning_credentials.credential_event e       -- imported without one
+                            WHERE e.credential_uuid = x.uuid AND e.seq = 1 AND e.new_status = 'available')
          ORDER BY x.uuid;
     RETURN QUERY
         SELECT 'error', 'document_without_credential', d.credential_uuid::text,

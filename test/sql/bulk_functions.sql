@@ -64,6 +64,11 @@ SELECT error FROM learning_credentials.bulk_generate(7, '{6}');
 SELECT learning_credentials.bulk_generate(1, '{6, NULL}');
 SELECT learning_credentials.bulk_generate(1, NULL);
 SELECT count(*) FROM learning_credentials.bulk_generate(1, '{}');
+-- NULL is not taken for false: nothing is done for real that was to be tried
+SELECT learning_credentials.bulk_generate(1, '{6}', dry_run => NULL);
+SELECT learning_credentials.bulk_generate(1, '{6}', in_run => NULL);
+SELECT learning_credentials.bulk_generate(1, '{6}', all_or_nothing => NULL);
+SELECT * FROM app.told(ARRAY(SELECT b FROM learning_credentials.bulk_generate(1, '{4, 4, 2}', dry_run => true) b));
 
 -- more than share a subtransaction, and some of them fail
 INSERT INTO app.failing VALUES (150);

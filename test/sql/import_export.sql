@@ -39,8 +39,14 @@ SELECT status, user_full_name, is_valid FROM learning_credentials_api.metadata W
 SELECT at, status, is_valid, issue_date FROM (VALUES ('2019-01-01'::timestamptz), ('2020-01-01'), ('2026-11-01'), ('2040-01-01')) AS t (at),
        learning_credentials.verify_at('c0ffee00-0000-4000-8000-000000000001', at) ORDER BY 1;
 SELECT count(*) AS left FROM learning_credentials.credential_import;
--- issued is issued: a run finds them
+-- one without a document, as it was there, is nothing to act on
+INSERT INTO learning_credentials.credential_import (learning_context_key, credential_type_name, user_id, user_full_name, learning_context_name, issue_date, expires_at)
+VALUES ('course-v1:Moved+1+1', 'Moved', 3, 'Niels', 'Maths', '2019-01-01', 'infinity');
+SELECT * FROM learning_credentials.import_credentials();
+SELECT status, expires_at, evidence FROM learning_credentials.credential WHERE configuration_id = 6001 AND user_id = 3;
 RESET SESSION AUTHORIZATION;
+SELECT * FROM learning_credentials.health() WHERE finding = 'credential_without_document';
+-- issued is issued: a run finds them
 SELECT status FROM learning_credentials.credential WHERE uuid = learning_credentials.generate_credential(6001, 1);
 SET LOCAL SESSION AUTHORIZATION lc_import_registrar;
 
@@ -57,10 +63,16 @@ INSERT INTO learning_credentials.credential_import (line, learning_context_key, 
     (108, 'course-v1:Moved+1+1', 'Moved', 'B', 'c0ffee00-0000-4000-8000-000000000002', 8, 'x', 'x', '2019-01-01', NULL, NULL, NULL, NULL, NULL),
     (109, 'course-v1:Moved+1+1', 'Moved', 'B', 'c0ffee00-0000-4000-8000-000000000002', 8, 'x', 'x', '2019-01-01', NULL, NULL, NULL, NULL, NULL),
     (110, 'course-v1:Moved+1+1', 'Moved', 'C', NULL, 9, 'x', 'x', '2019-01-01', NULL, '2018-01-01', 'why', NULL, NULL),
-    (111, 'course-v1:Moved+1+1', 'Moved', 'D', NULL, 10, 'Good', 'x', '2019-01-01', NULL, NULL, NULL, NULL, NULL);
+    (111, 'course-v1:Moved+1+1', 'Moved', 'D', NULL, 10, 'Good', 'x', '2019-01-01', NULL, NULL, NULL, NULL, NULL),
+    (112, 'course-v1:Moved+1+1', 'Moved', repeat('E', 1001), NULL, 11, 'x', 'x', '2019-01-01', NULL, NULL, NULL, NULL, NULL),
+    (113, '', '', '', NULL, 12, '', '', '2019-01-01', NULL, NULL, NULL, NULL, NULL);
 SELECT * FROM learning_credentials.check_import();
 SAVEPOINT before;
 SELECT * FROM learning_credentials.import_credentials();
+ROLLBACK TO before;
+SELECT learning_credentials.import_credentials(NULL);
+ROLLBACK TO before;
+SELECT learning_credentials.import_credentials(dry_run => NULL);
 ROLLBACK TO before;
 SELECT * FROM learning_credentials.import_credentials(dry_run => true) ORDER BY 1;
 SELECT * FROM learning_credentials.import_credentials(all_or_nothing => false, dry_run => true) ORDER BY 1;
@@ -90,4 +102,10 @@ SELECT count(*), sum(octet_length(piece)) FROM learning_credentials.export_conte
 CREATE FUNCTION pg_temp.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || query; END $$;
 SELECT count(*) FILTER (WHERE plan LIKE '%Function Scan%') AS kept, count(*) FILTER (WHERE plan LIKE '%Append%') > 0 AS inlined
   FROM pg_temp.plan($$SELECT piece FROM learning_credentials.export_context('course-v1:Moved+1+1') AS piece$$) AS plan;
+ROLLBACK;
+
+-- ------------------------------------------------------------ who sees no more than when its transaction began
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM learning_credentials.import_credentials(dry_run => true);
+SELECT learning_credentials.import_credentials();
 ROLLBACK;
