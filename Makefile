@@ -170,6 +170,7 @@ REGRESS = \
 REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = \
 	retire \
+	hide_names \
 	issue_twice \
 	reissue_generate \
 	reissue_twice \

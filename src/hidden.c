@@ -6,7 +6,8 @@
  * configuration would. So each session remembers the few that hide names. While there are none, the
  * planner settles the question, and no look-up asks it. Whoever changes the column tells all sessions that
  * table credential has changed: they forget what they remember, and every plan over that table, which is
- * where the planner's answer may stand.
+ * where the planner's answer may stand. A transaction hears of it when it next locks a table: one that has
+ * looked up before goes on as it began.
  */
 #include "postgres.h"
 
