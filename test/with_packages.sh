@@ -19,7 +19,7 @@ packages=(g++ gcc libc6-dev make pkg-config
 
 # What only one stage needs: more fonts, the programs that texts and schedules are compared with; the reference of the
 # bench; the compiler that has libFuzzer.
-declare -A more=([test]="fonts-inter-variable fonts-noto-cjk libharfbuzz-bin openssl python3-croniter python3-psycopg2 python3-tz"
+declare -A more=([test]="fonts-inter-variable fonts-noto-cjk jq libharfbuzz-bin openssl xxd python3-croniter python3-psycopg2 python3-tz"
     [demo]="fonts-noto-cjk openssl python3" [bench]="fonts-noto-cjk fonts-wqy-zenhei python3-pil python3-pycryptodome python3-pypdf
     python3-reportlab util-linux" [fuzz]="clang-14 libclang-rt-14-dev"
     [memcheck]="valgrind" [pictures]="fonts-inter-variable fonts-noto-cjk fonts-urw-base35 python3-pil")

@@ -10,7 +10,7 @@ use Test::More;
 
 # The first page leaves the database that the others begin with.
 my $first = 'getting-started';
-my @others = qw(sources designing-a-certificate writing-functions lifecycle history corrections privacy planning scheduling listening verification security rest backup-and-upgrade);
+my @others = qw(sources designing-a-certificate writing-functions lifecycle history corrections bulk moving privacy planning scheduling health listening verification security rest backup-and-upgrade);
 
 my $checkout = getcwd();
 my $node = PostgreSQL::Test::Cluster->new('examples');
