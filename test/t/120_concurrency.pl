@@ -58,7 +58,9 @@ my %damage = (
 	'history that ends elsewhere' =>
 	  "$unguarded DELETE FROM learning_credentials.credential_event WHERE credential_uuid = '$reissued' AND seq = 2",
 	'history with other dates' => "UPDATE $table SET expires_at = now() WHERE uuid = '$reissued'",
-	'replacement that is not linked back' => "UPDATE $table SET superseded_by = NULL WHERE superseded_by = '$reissued'",
+	'replacement that is not linked back' => "UPDATE $table SET superseded_by = NULL, successor_code = NULL WHERE superseded_by = '$reissued'",
+	'document of a credential that was erased' => "UPDATE $table SET user_id = NULL, user_full_name = NULL, evidence = '{}', erased_at = now() WHERE uuid = '$reissued'",
+	'credential of a user who was retired' => "INSERT INTO learning_credentials.retired_user SELECT user_id FROM $table WHERE uuid = '$reissued'",
 	'superseded by what does not supersede it' => "UPDATE $table SET supersedes = NULL WHERE uuid = '$reissued'",
 	'document of a credential that was not issued' =>
 	  "UPDATE $table SET status = 'error', error_message = 'x' WHERE uuid = '$reissued'",
