@@ -1,4 +1,4 @@
-# learning_credentials: make demo | make test | make bench | make soak [MINUTES=30] | make fuzz [SECONDS=60] | make memcheck | make pictures | the usual PGXS targets
+# learning_credentials: make demo | make test | make bench | make bench-large [ROWS=10000000] | make soak [MINUTES=30] | make fuzz [SECONDS=60] | make memcheck | make pictures | the usual PGXS targets
 EXTENSION = learning_credentials
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
 
@@ -250,8 +250,8 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 all:
 
 # ---- what works before anything is installed -------------------------------------------------
-.PHONY: demo test bench soak fuzz memcheck pictures
-demo test bench soak memcheck pictures:
+.PHONY: demo test bench bench-large soak fuzz memcheck pictures
+demo test bench bench-large soak memcheck pictures:
 	@test/with_packages.sh $@
 
 # SECONDS for each target; bash has a variable of that name itself.

@@ -1,9 +1,10 @@
 #!/bin/bash
-# with_packages.sh test|demo|bench|soak|fuzz|memcheck|pictures
+# with_packages.sh test|demo|bench|bench-large|soak|fuzz|memcheck|pictures
 #
-# What `make test`, `make demo`, `make bench`, `make soak`, `make fuzz`, `make memcheck` and `make pictures` do: installs
-# the distribution's packages that are missing, builds the extension into a private tree (private_tree.sh), and runs the stage's script
-# there as an ordinary user. The system's PostgreSQL, if there is one, is neither used nor changed.
+# What `make test`, `make demo`, `make bench`, `make bench-large`, `make soak`, `make fuzz`, `make memcheck` and
+# `make pictures` do: installs the distribution's packages that are missing, builds the extension into a private tree
+# (private_tree.sh), and runs the stage's script there as an ordinary user. The system's PostgreSQL, if there is one, is
+# neither used nor changed.
 #
 # As root the work happens as user postgres in a copy of the checkout below /var/tmp, else in a copy
 # below build/. Either is removed at the end, and servers left in it are stopped, also after an error
@@ -25,14 +26,14 @@ declare -A more=([test]="fonts-inter-variable fonts-noto-cjk jq libharfbuzz-bin 
     [memcheck]="valgrind" [pictures]="fonts-inter-variable fonts-noto-cjk fonts-urw-base35 python3-pil")
 
 declare -A scripts=([test]=test/run.sh [demo]=test/demo/demo.sh [bench]=test/bench/run.sh
-    [soak]=test/bench/soak [fuzz]=test/fuzz/run.sh [memcheck]=test/fuzz/memcheck.sh [pictures]=test/docs/pictures.sh)
+    [bench-large]=test/bench/large [soak]=test/bench/soak [fuzz]=test/fuzz/run.sh [memcheck]=test/fuzz/memcheck.sh [pictures]=test/docs/pictures.sh)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "with_packages.sh: $*"; exit 1; }
 
 stage=${1:-}
 script=${scripts[$stage]:-}
-[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|soak|fuzz|memcheck|pictures"
+[ -n "$script" ] || die "usage: with_packages.sh test|demo|bench|bench-large|soak|fuzz|memcheck|pictures"
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 [ -x "$checkout/$script" ] || die "there is no $script"
 packages+=(${more[$stage]:-})
