@@ -272,6 +272,6 @@ if [ -n "$(ls -A "$work/out")" ]; then
     fi
 fi
 if [ "$stage" = demo ] && [ "$status" = 0 ]; then
-    printf '\nThe certificates are in %s\n' "$result/pdf and $result/png"
+    printf '\nThe certificates are in %s\n' "$result/pdf and $result/png; what a verifier and an LMS see, in verify.html and api/"
 fi
 exit "$status"

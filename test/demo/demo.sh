@@ -80,6 +80,34 @@ SQL
     rm -r "$OUT/small"
 }
 
+# answer ROLE CLAIMS CALL FILE: what PostgREST would answer a request with these claims, as OUT/FILE
+answer() {
+    sql postgres --no-align --tuples-only --set=role="$1" --set=claims="$2" --output="$OUT/$4" <<SQL
+BEGIN READ ONLY;
+SET LOCAL ROLE :role;
+SELECT set_config('request.jwt.claims', :'claims', true) \g /dev/null
+SELECT $3;
+SQL
+}
+
+# save_answers CODE USER_ID: the verify page of a code, as HTML and, where Chromium is, as a picture; and JSON for an
+# employer who has the code and for the learner's pages
+save_answers() {
+    local learner="{\"user_id\": $2}"
+    mkdir -p "$OUT/api"
+    answer anonymous '{}' "learning_credentials_api.verify_page('$1')" verify.html
+    answer anonymous '{}' "jsonb_pretty(learning_credentials_api.metadata('$1')::jsonb)" api/metadata.json
+    answer learner "$learner" "jsonb_pretty(learning_credentials_api.credentials()::jsonb)" api/credentials.json
+    answer learner "$learner" "jsonb_pretty(learning_credentials_api.eligibility('course-v1:Meridian+STAT120+2026')::jsonb)" \
+        api/eligibility.json
+    answer learner '{}' "jsonb_pretty(learning_credentials_api.credentials()::jsonb)" api/nobody.json
+    if command -v chromium >/dev/null; then
+        timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$TREE/chromium" \
+            --window-size=800,960 --screenshot="$OUT/png/verify.png" "file://$OUT/verify.html" >"$TREE/chromium.log" 2>&1 ||
+            echo "demo.sh: no picture of the verify page: $(tail -n 1 "$TREE/chromium.log")" >&2
+    fi
+}
+
 # Every configuration has had a run after number :since.
 each_has_run='NOT EXISTS (SELECT FROM learning_credentials.credential_configuration c
     WHERE NOT EXISTS (SELECT FROM learning_credentials.run r
@@ -152,8 +180,10 @@ CREATE EXTENSION learning_credentials;
 ALTER DATABASE demo SET learning_credentials.verify_url = 'https://meridian.example/verify/{verify_uuid}';
 CREATE ROLE registrar LOGIN;
 CREATE ROLE anonymous LOGIN;
+CREATE ROLE learner;
 SELECT learning_credentials.grant_access('registrar', 'issuer') \g /dev/null
 SELECT learning_credentials.grant_access('anonymous', 'verifier') \g /dev/null
+SELECT learning_credentials.grant_access('learner', 'learner') \g /dev/null
 SQL
 
 (umask 077 && openssl genpkey -algorithm ed25519 -out "$server_data/history.key")
@@ -189,6 +219,9 @@ since=0
     sql registrar --file=test/demo/corrections.sql
     wait_for "Requested runs" "$each_has_run AND $all_issued"
     account
+    sql postgres --file=test/demo/many.sql
+    wait_for "The bulk run" "$all_issued"
+    account
     sql registrar --file=test/demo/summary.sql
 } 2>&1 | tee "$OUT/account.txt"
 save_documents
@@ -202,6 +235,10 @@ link=$(zbarimg --nodbus --quiet --raw "$scanned")
     echo
     sql postgres --set=scanned="${link##*/}" --file=test/demo/verification.sql
 } 2>&1 | tee "$OUT/verification.txt"
+save_answers "${link##*/}" "$(sql registrar --no-align --tuples-only --set=code="${link##*/}" <<'SQL'
+SELECT user_id FROM learning_credentials.credential WHERE verify_uuid = :'code'
+SQL
+)"
 
 # An employer asks whether an invalidation is part of the history, and has nothing but two texts and the key.
 {
@@ -215,3 +252,5 @@ SQL
     python3 tools/check_history.py inclusion "$OUT/proof.json" \
         --key "$(sql registrar --no-align --tuples-only --command='SELECT learning_credentials.history_verifier_key()')"
 } 2>&1 | tee "$OUT/history.txt"
+
+sql postgres --file=test/demo/privacy.sql 2>&1 | tee "$OUT/privacy.txt"

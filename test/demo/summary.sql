@@ -12,3 +12,8 @@ SELECT credential_type_name AS type, translate(learning_context_name, E'\n', ' '
   LEFT JOIN learning_credentials.credential_document d ON d.credential_uuid = c.uuid
  GROUP BY 1, 2
  ORDER BY 1, 2;
+
+\echo '==== What an administrator has to act on, as health() sees it: the list of fonts was changed after most had been issued'
+\echo
+\connect - postgres
+SELECT severity, finding, subject, message, hint FROM learning_credentials.health() \gx
