@@ -13,6 +13,7 @@ OBJS = \
 	src/callable.o \
 	src/caller.o \
 	src/catch.o \
+	src/change.o \
 	src/context.o \
 	src/deadline.o \
 	src/definition.o \
@@ -21,6 +22,7 @@ OBJS = \
 	src/eligibility.o \
 	src/enqueue.o \
 	src/exception.o \
+	src/event.o \
 	src/executor.o \
 	src/guard.o \
 	src/hold.o \

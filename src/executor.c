@@ -629,15 +629,14 @@ Datum
 lc_generate_all_credentials(PG_FUNCTION_ARGS)
 {
 	static LcStatement select = {
-		.sql =
-			"SELECT c.id, c.learning_context_key, d.due"
-			"  FROM learning_credentials.credential_configuration c"
-			" CROSS JOIN LATERAL (SELECT c.enabled AND coalesce(c.starts_at <= now(), true)"
-			"                           AND coalesce(c.ends_at > now(), true)) AS d (due)"
-			" WHERE d.due"
-			"    OR EXISTS (SELECT FROM learning_credentials.run r"
-			"                WHERE r.configuration_id = c.id AND r.status IN ('queued', 'running'))"
-			" ORDER BY c.id",
+		.sql = "SELECT c.id, c.learning_context_key, d.due"
+			   "  FROM learning_credentials.credential_configuration c"
+			   " CROSS JOIN LATERAL (SELECT c.enabled AND coalesce(c.starts_at <= now(), true)"
+			   "                           AND coalesce(c.ends_at > now(), true)) AS d (due)"
+			   " WHERE d.due"
+			   "    OR EXISTS (SELECT FROM learning_credentials.run r"
+			   "                WHERE r.configuration_id = c.id AND r.status IN ('queued', 'running'))"
+			   " ORDER BY c.id",
 	};
 	Executor *executor;
 	int64 *ids;

@@ -17,20 +17,19 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "replication/logicalworker.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
-#include "utils/xid8.h"
 
 #include "catalog/pg_enum.h"
 
 #include "caller.h"
+#include "change.h"
+#include "event.h"
 #include "identity.h"
 #include "lifecycle.h"
 #include "settings.h"
@@ -42,9 +41,6 @@
 PG_FUNCTION_INFO_V1(lc_credential_lifecycle);
 PG_FUNCTION_INFO_V1(lc_record_events);
 PG_FUNCTION_INFO_V1(lc_keep_document);
-PG_FUNCTION_INFO_V1(lc_keep_event);
-PG_FUNCTION_INFO_V1(lc_erase_events);
-PG_FUNCTION_INFO_V1(lc_event_transaction);
 
 static const char *const status_names[] = {
 	[LC_GENERATING] = "generating",
@@ -76,14 +72,11 @@ static const char *const snapshot_columns[] = { "credential_type_name",
 												"legacy_id" };
 
 /* How it ended: frozen once it is invalidated. */
-static const char *const ending_columns[] = { "superseded_by", "successor_code", "invalidated_at", "invalidation_reason",
-											  "expires_at" };
+static const char *const ending_columns[] = { "superseded_by", "successor_code", "invalidated_at",
+											  "invalidation_reason", "expires_at" };
 
 /* Why dates are being corrected; NULL: they are not. */
 static const char *correction_reason = NULL;
-
-/* Whether one of the functions that may erase personal fields of events is about to. */
-static bool erasing_events = false;
 
 /* What leaves a credential when its user does. */
 static const char *const personal_columns[] = { "user_id",	 "user_full_name",		"evidence",
@@ -91,16 +84,6 @@ static const char *const personal_columns[] = { "user_id",	 "user_full_name",		"
 
 /* Why what credentials hold of their user is being erased; NULL: it is not. */
 static const char *erasure_reason = NULL;
-
-/* One row as the trigger found it and is about to leave it. */
-typedef struct Change
-{
-	TupleDesc desc;
-	HeapTuple old_row;
-	HeapTuple new_row;
-	LcStatus from;
-	LcStatus to;
-} Change;
 
 LcStatus
 lc_status_of(Datum status)
@@ -140,24 +123,6 @@ lc_correct_dates(LcStatement *update, Datum *values, const char *nulls, const ch
 }
 
 uint64
-lc_erase_from_events(LcStatement *update, Datum *values, const char *nulls)
-{
-	uint64 rows;
-
-	PG_TRY();
-	{
-		erasing_events = true;
-		rows = lc_spi_execute(update, values, nulls, SPI_OK_UPDATE);
-	}
-	PG_FINALLY();
-	{
-		erasing_events = false;
-	}
-	PG_END_TRY();
-	return rows;
-}
-
-uint64
 lc_erase_from_credentials(LcStatement *statement, Datum *values, const char *nulls, int expected,
 						  const char *reason)
 {
@@ -176,49 +141,6 @@ lc_erase_from_credentials(LcStatement *statement, Datum *values, const char *nul
 	return rows;
 }
 
-/* ---------------------------------------------------------------- columns by name */
-
-static Datum
-column_value(HeapTuple row, TupleDesc desc, const char *column, bool *isnull)
-{
-	int number = SPI_fnumber(desc, column);
-
-	if (number <= 0)
-		elog(ERROR, "column \"%s\" is missing", column);
-	return SPI_getbinval(row, desc, number, isnull);
-}
-
-/* Is the column the same, byte for byte, in both rows? */
-static bool
-same_value(TupleDesc desc, HeapTuple a, HeapTuple b, const char *column)
-{
-	Form_pg_attribute attribute = TupleDescAttr(desc, SPI_fnumber(desc, column) - 1);
-	bool a_null;
-	bool b_null;
-	Datum a_value = column_value(a, desc, column, &a_null);
-	Datum b_value = column_value(b, desc, column, &b_null);
-
-	if (a_null || b_null)
-		return a_null && b_null;
-	return datum_image_eq(a_value, b_value, attribute->attbyval, attribute->attlen);
-}
-
-static void
-set_column(Change *change, const char *column, Datum value, bool isnull)
-{
-	int number = SPI_fnumber(change->desc, column);
-
-	change->new_row =
-		heap_modify_tuple_by_cols(change->new_row, change->desc, 1, &number, &value, &isnull);
-}
-
-/* The credential's uuid in words. */
-static char *
-uuid_text(HeapTuple row, TupleDesc desc, const char *column)
-{
-	return SPI_getvalue(row, desc, SPI_fnumber(desc, column));
-}
-
 /* Is a column allowed to change that otherwise never does? */
 static bool
 is_excepted(const char *column)
@@ -235,17 +157,17 @@ is_excepted(const char *column)
 
 /* Refuses a change of any of the columns. */
 static void
-refuse_changes(const Change *change, const char *const *columns, int count, const char *why)
+refuse_changes(const LcChange *change, const char *const *columns, int count, const char *why)
 {
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (!same_value(change->desc, change->old_row, change->new_row, columns[i]) &&
+		if (!lc_same_value(change->desc, change->old_row, change->new_row, columns[i]) &&
 			!is_excepted(columns[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("\"%s\" of credential \"%s\" cannot change", columns[i],
-							uuid_text(change->old_row, change->desc, "uuid")),
+							lc_column_text(change->old_row, change->desc, "uuid")),
 					 errdetail("%s", why)));
 }
 
@@ -257,7 +179,7 @@ refuse_changes(const Change *change, const char *const *columns, int count, cons
  * of it keep that began it or set its dates.
  */
 static void
-invalidate_superseded(const Change *change)
+invalidate_superseded(const LcChange *change)
 {
 	static LcStatement update = {
 		.sql =
@@ -275,10 +197,10 @@ invalidate_superseded(const Change *change)
 	Datum values[2];
 	LcIdentity before;
 
-	values[0] = column_value(change->new_row, change->desc, "supersedes", &isnull);
+	values[0] = lc_column_value(change->new_row, change->desc, "supersedes", &isnull);
 	if (isnull)
 		return;
-	values[1] = column_value(change->new_row, change->desc, "uuid", &isnull);
+	values[1] = lc_column_value(change->new_row, change->desc, "uuid", &isnull);
 
 	lc_act_as_caller(&before);
 	lc_spi_connect(false);
@@ -286,8 +208,8 @@ invalidate_superseded(const Change *change)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("credential \"%s\" cannot replace \"%s\", which is not available",
-						uuid_text(change->new_row, change->desc, "uuid"),
-						uuid_text(change->new_row, change->desc, "supersedes"))));
+						lc_column_text(change->new_row, change->desc, "uuid"),
+						lc_column_text(change->new_row, change->desc, "supersedes"))));
 	lc_spi_finish();
 	lc_act_as_before(&before);
 }
@@ -297,7 +219,7 @@ invalidate_superseded(const Change *change)
  * the old one is told the new one by the row that is read anyway.
  */
 static void
-take_successor(Change *change)
+take_successor(LcChange *change)
 {
 	static LcStatement select = {
 		.sql = "SELECT verify_uuid FROM learning_credentials.credential"
@@ -309,10 +231,10 @@ take_successor(Change *change)
 	LcIdentity before;
 	pg_uuid_t code;
 
-	values[0] = column_value(change->new_row, change->desc, "superseded_by", &isnull);
+	values[0] = lc_column_value(change->new_row, change->desc, "superseded_by", &isnull);
 	if (isnull)
 		return;
-	values[1] = column_value(change->new_row, change->desc, "uuid", &isnull);
+	values[1] = lc_column_value(change->new_row, change->desc, "uuid", &isnull);
 
 	lc_act_as_caller(&before);
 	lc_spi_connect(false);
@@ -320,12 +242,12 @@ take_successor(Change *change)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("credential \"%s\" is not superseded by \"%s\"",
-						uuid_text(change->new_row, change->desc, "uuid"),
-						uuid_text(change->new_row, change->desc, "superseded_by"))));
+						lc_column_text(change->new_row, change->desc, "uuid"),
+						lc_column_text(change->new_row, change->desc, "superseded_by"))));
 	code = *DatumGetUUIDP(lc_spi_value(0, 1, &isnull));
 	lc_spi_finish();
 	lc_act_as_before(&before);
-	set_column(change, "successor_code", UUIDPGetDatum(&code), false);
+	lc_set_column(change, "successor_code", UUIDPGetDatum(&code), false);
 }
 
 /*
@@ -333,7 +255,7 @@ take_successor(Change *change)
  * replace any more, and would stand in the way of the next.
  */
 static void
-drop_replacement(const Change *change)
+drop_replacement(const LcChange *change)
 {
 	static LcStatement drop = {
 		.sql = "DELETE FROM learning_credentials.credential"
@@ -344,10 +266,10 @@ drop_replacement(const Change *change)
 	Datum values[1];
 	LcIdentity before;
 
-	(void) column_value(change->new_row, change->desc, "superseded_by", &isnull);
+	(void) lc_column_value(change->new_row, change->desc, "superseded_by", &isnull);
 	if (!isnull)
 		return;
-	values[0] = column_value(change->new_row, change->desc, "uuid", &isnull);
+	values[0] = lc_column_value(change->new_row, change->desc, "uuid", &isnull);
 
 	lc_act_as_owner(&before); /* whoever may invalidate need not be one who may delete */
 	lc_spi_connect(false);
@@ -357,49 +279,49 @@ drop_replacement(const Change *change)
 }
 
 static void
-begin_generating(Change *change)
+begin_generating(LcChange *change)
 {
-	set_column(change, "error_message", (Datum) 0, true);
-	set_column(change, "retry_at", (Datum) 0, true);
+	lc_set_column(change, "error_message", (Datum) 0, true);
+	lc_set_column(change, "retry_at", (Datum) 0, true);
 }
 
 static void
-become_available(Change *change)
+become_available(LcChange *change)
 {
 	bool isnull;
 
-	(void) column_value(change->new_row, change->desc, "issue_date", &isnull);
+	(void) lc_column_value(change->new_row, change->desc, "issue_date", &isnull);
 	if (isnull)
-		set_column(change, "issue_date", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
-				   false);
+		lc_set_column(change, "issue_date", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+					  false);
 	invalidate_superseded(change);
 }
 
 static void
-become_invalidated(Change *change)
+become_invalidated(LcChange *change)
 {
-	char *reason = uuid_text(change->new_row, change->desc, "invalidation_reason");
+	char *reason = lc_column_text(change->new_row, change->desc, "invalidation_reason");
 
 	if (reason == NULL || reason[strspn(reason, " \t\r\n")] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalidating credential \"%s\" needs a reason",
-						uuid_text(change->old_row, change->desc, "uuid"))));
+						lc_column_text(change->old_row, change->desc, "uuid"))));
 	take_successor(change);
 	drop_replacement(change);
-	set_column(change, "invalidated_at", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
-			   false);
+	lc_set_column(change, "invalidated_at", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+				  false);
 }
 
 static HeapTuple
-credential_updated(Change *change)
+credential_updated(LcChange *change)
 {
 	if (change->from != change->to && !transitions[change->from][change->to])
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("credential \"%s\" is \"%s\" and cannot become \"%s\"",
-						uuid_text(change->old_row, change->desc, "uuid"), status_names[change->from],
-						status_names[change->to])));
+						lc_column_text(change->old_row, change->desc, "uuid"),
+						status_names[change->from], status_names[change->to])));
 	refuse_changes(change, identity_columns, lengthof(identity_columns),
 				   "What a credential is never changes.");
 	if (change->from == LC_AVAILABLE || change->from == LC_INVALIDATED)
@@ -426,17 +348,8 @@ credential_updated(Change *change)
 				break;
 		}
 	}
-	set_column(change, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
+	lc_set_column(change, "modified", TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), false);
 	return change->new_row;
-}
-
-static void
-refuse_truncate(TriggerData *trigdata)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table \"%s\" cannot be truncated",
-					RelationGetRelationName(trigdata->tg_relation))));
 }
 
 /* Trigger, BEFORE UPDATE, DELETE (row) or TRUNCATE of credential. */
@@ -444,19 +357,19 @@ Datum
 lc_credential_lifecycle(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Change change;
+	LcChange change;
 	bool isnull;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "credential_lifecycle() is a trigger function");
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		refuse_truncate(trigdata);
+		lc_refuse_truncate(trigdata);
 
 	lc_refuse_stranger("change a credential");
 
 	change.desc = RelationGetDescr(trigdata->tg_relation);
 	change.old_row = trigdata->tg_trigtuple;
-	change.from = lc_status_of(column_value(change.old_row, change.desc, "status", &isnull));
+	change.from = lc_status_of(lc_column_value(change.old_row, change.desc, "status", &isnull));
 
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
@@ -464,16 +377,17 @@ lc_credential_lifecycle(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("credential \"%s\" is \"%s\" and cannot be deleted",
-							uuid_text(change.old_row, change.desc, "uuid"), status_names[change.from]),
+							lc_column_text(change.old_row, change.desc, "uuid"),
+							status_names[change.from]),
 					 errhint("Invalidate it instead: invalidated credentials stay verifiable.")));
 		return PointerGetDatum(change.old_row);
 	}
 
 	change.new_row = trigdata->tg_newtuple;
-	(void) column_value(change.new_row, change.desc, "status", &isnull);
+	(void) lc_column_value(change.new_row, change.desc, "status", &isnull);
 	if (isnull) /* the NOT NULL constraint speaks */
 		return PointerGetDatum(change.new_row);
-	change.to = lc_status_of(column_value(change.new_row, change.desc, "status", &isnull));
+	change.to = lc_status_of(lc_column_value(change.new_row, change.desc, "status", &isnull));
 	return PointerGetDatum(credential_updated(&change));
 }
 
@@ -635,178 +549,20 @@ lc_keep_document(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "keep_document() is a trigger function");
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		refuse_truncate(trigdata);
+		lc_refuse_truncate(trigdata);
 
 	desc = RelationGetDescr(trigdata->tg_relation);
 	updating = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event);
-	values[0] = column_value(trigdata->tg_trigtuple, desc, "credential_uuid", &isnull);
+	values[0] = lc_column_value(trigdata->tg_trigtuple, desc, "credential_uuid", &isnull);
 	lc_act_as_owner(&before);
 	lc_spi_connect(false);
 	if (updating || (erasure_reason == NULL && lc_spi_execute(&issued, values, NULL, SPI_OK_SELECT) > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the document of credential \"%s\" cannot be %s",
-						uuid_text(trigdata->tg_trigtuple, desc, "credential_uuid"),
+						lc_column_text(trigdata->tg_trigtuple, desc, "credential_uuid"),
 						updating ? "changed" : "deleted")));
 	lc_spi_finish();
 	lc_act_as_before(&before);
 	return PointerGetDatum(trigdata->tg_trigtuple);
-}
-
-/* ---------------------------------------------------------------- event */
-
-/* A personal field of an event, with the columns that stand beside it. */
-typedef struct PersonalField
-{
-	const char *value;
-	const char *salt;
-	const char *commitment;
-} PersonalField;
-
-static const PersonalField personal_fields[] = {
-	{ "actor", "actor_salt", "actor_commitment" },
-	{ "reason", "reason_salt", "reason_commitment" },
-};
-
-#define SALT_BYTES 16
-
-static bytea *
-make_bytea(const void *data, Size length)
-{
-	bytea *result = palloc(VARHDRSZ + length);
-
-	SET_VARSIZE(result, VARHDRSZ + length);
-	memcpy(VARDATA(result), data, length);
-	return result;
-}
-
-/*
- * Fills salt and commitment = SHA-256(salt || field as text in UTF-8) of a field that has a value
- * and no commitment yet. One that comes with its commitment is being restored.
- */
-static void
-commit_to(Change *event, const PersonalField *field)
-{
-	char *text = SPI_getvalue(event->new_row, event->desc, SPI_fnumber(event->desc, field->value));
-	char salt[SALT_BYTES];
-	StringInfoData salted;
-	bool isnull;
-
-	(void) column_value(event->new_row, event->desc, field->commitment, &isnull);
-	if (text == NULL || !isnull)
-		return;
-	if (!pg_strong_random(salt, sizeof(salt)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random salt")));
-	initStringInfo(&salted);
-	appendBinaryStringInfo(&salted, salt, sizeof(salt));
-	appendBinaryStringInfo(&salted, text, strlen(text));
-	set_column(event, field->salt, PointerGetDatum(make_bytea(salt, sizeof(salt))), false);
-	set_column(event, field->commitment,
-			   DirectFunctionCall1(sha256_bytea, PointerGetDatum(make_bytea(salted.data, salted.len))),
-			   false);
-}
-
-/*
- * Everything stays but a personal field and its salt, which one of the functions that are there for it may
- * erase together. What comes by logical replication one of them has erased on the publisher.
- */
-static void
-allow_only_erasing(const Change *event)
-{
-	bool may_erase = erasing_events || IsLogicalWorker();
-	int column;
-	int i;
-
-	for (column = 0; column < event->desc->natts; column++)
-	{
-		const char *name = NameStr(TupleDescAttr(event->desc, column)->attname);
-		bool erasing = false;
-
-		if (TupleDescAttr(event->desc, column)->attgenerated != '\0')
-			continue; /* made when the trigger is done */
-		for (i = 0; i < (int) lengthof(personal_fields); i++)
-			if (strcmp(name, personal_fields[i].value) == 0 ||
-				strcmp(name, personal_fields[i].salt) == 0)
-				(void) column_value(event->new_row, event->desc, name, &erasing);
-		if (!(erasing && may_erase) && !same_value(event->desc, event->old_row, event->new_row, name))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("\"%s\" of an event of credential \"%s\" cannot change", name,
-							uuid_text(event->old_row, event->desc, "credential_uuid")),
-					 errdetail("The history is append-only."),
-					 erasing ? errhint("Personal fields are removed by erase_events().") : 0));
-	}
-}
-
-/* Trigger, BEFORE INSERT, UPDATE, DELETE (row) or TRUNCATE of credential_event. */
-Datum
-lc_keep_event(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	Change event;
-	int i;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "keep_event() is a trigger function");
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
-		refuse_truncate(trigdata);
-
-	event.desc = RelationGetDescr(trigdata->tg_relation);
-	event.old_row = trigdata->tg_trigtuple;
-	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("an event of credential \"%s\" cannot be deleted",
-						uuid_text(event.old_row, event.desc, "credential_uuid")),
-				 errdetail("The history is append-only.")));
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-	{
-		event.new_row = trigdata->tg_newtuple;
-		allow_only_erasing(&event);
-		return PointerGetDatum(event.new_row);
-	}
-	event.new_row = trigdata->tg_trigtuple;
-	for (i = 0; i < (int) lengthof(personal_fields); i++)
-		commit_to(&event, &personal_fields[i]);
-	return PointerGetDatum(event.new_row);
-}
-
-/* ---------------------------------------------------------------- erasing */
-
-/* erase_events(credential_uuid uuid, seq integer) */
-Datum
-lc_erase_events(PG_FUNCTION_ARGS)
-{
-	static LcStatement erase = {
-		.sql = "UPDATE learning_credentials.credential_event"
-			   "   SET actor = NULL, actor_salt = NULL, reason = NULL, reason_salt = NULL"
-			   " WHERE credential_uuid = $1 AND ($2 IS NULL OR seq = $2)"
-			   "   AND (actor IS NOT NULL OR reason IS NOT NULL)",
-		.types = { UUIDOID, INT4OID },
-	};
-	Datum values[2];
-	LcIdentity before;
-	uint64 erased;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("credential_uuid must not be NULL")));
-	lc_refuse_stranger("erase events");
-	values[0] = PG_GETARG_DATUM(0);
-	values[1] = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
-	lc_act_as_owner(&before);
-	lc_spi_connect(false);
-	erased = lc_erase_from_events(&erase, values, PG_ARGISNULL(1) ? " n" : NULL);
-	lc_spi_finish();
-	lc_act_as_before(&before);
-	PG_RETURN_INT64(erased);
-}
-
-/* event_transaction(credential_uuid uuid) */
-Datum
-lc_event_transaction(PG_FUNCTION_ARGS)
-{
-	if (lc_restoring())
-		PG_RETURN_NULL();
-	PG_RETURN_FULLTRANSACTIONID(GetTopFullTransactionId());
 }

@@ -26,12 +26,6 @@ extern uint64 lc_correct_dates(LcStatement *update, Datum *values, const char *n
 							   const char *reason);
 
 /*
- * Runs an UPDATE of events that removes personal fields together with their salts, which nothing else may.
- * Returns how many rows it updated.
- */
-extern uint64 lc_erase_from_events(LcStatement *update, Datum *values, const char *nulls);
-
-/*
  * Runs an UPDATE of credentials, or a DELETE of documents, by which what they hold of a user is erased, which
  * nothing else may. The reason goes to the event of each credential. Returns how many rows it touched.
  */

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "event.h"
 #include "identity.h"
 #include "lifecycle.h"
 #include "retire.h"

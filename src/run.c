@@ -145,8 +145,8 @@ lc_run_hold(int64 run_id, int64 configuration_id)
 	if (lc_spi_execute(&select, values, NULL, SPI_OK_SELECT) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("run " INT64_FORMAT " is not a queued run of configuration " INT64_FORMAT, run_id,
-						configuration_id)));
+				 errmsg("run " INT64_FORMAT " is not a queued run of configuration " INT64_FORMAT,
+						run_id, configuration_id)));
 }
 
 void
