@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -129,6 +130,38 @@ __ubsan_default_options(void)
 }
 
 /* ---- settings: _PG_init() defines them, here they get their values ---- */
+
+void
+ResetPlanCache(void)
+{
+}
+
+bool
+lc_check_history_origin(char **newval, void **extra, GucSource source)
+{
+	return true;
+}
+
+#if PG_VERSION_NUM >= 160000
+struct config_generic **
+get_guc_variables(int *num_vars)
+{
+	*num_vars = 0;
+	return NULL;
+}
+#else
+int
+GetNumConfigOptions(void)
+{
+	return 0;
+}
+
+struct config_generic **
+get_guc_variables(void)
+{
+	return NULL;
+}
+#endif
 
 void
 DefineCustomIntVariable(const char *name, const char *short_desc, const char *long_desc, int *valueAddr,

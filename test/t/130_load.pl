@@ -119,14 +119,15 @@ SELECT a.attrelid::regclass, a.attname, a.atttypid::regtype
                       'regnamespace'::regtype, 'regcollation'::regtype, 'regclass'::regtype,
                       'regrole'::regtype, 'regtype'::regtype, 'aclitem'::regtype)
 SQL
-is( sql('closed', <<'SQL'), join("\n", map { "learning_credentials.$_" } qw(crash_epoch executor executor_id_seq suspect)),
+is( sql('closed', <<'SQL'), join("\n", map { "learning_credentials.$_" } qw(access_privilege crash_epoch credential_import credential_import_line_seq
+		executor executor_id_seq history_state suspect)),
 SELECT c.oid::regclass FROM pg_class c
   JOIN pg_extension e ON e.extname = 'learning_credentials'
  WHERE c.relnamespace::regnamespace::text LIKE 'learning%' AND c.relkind IN ('r', 'S')
    AND NOT c.oid = ANY (e.extconfig)
  ORDER BY c.oid::regclass::text
 SQL
-	'every table and sequence is dumped but those about backends of this server');
+	'every table and sequence is dumped but what belongs to the extension, to this server, or is on its way in');
 is( sql('closed', <<'SQL'), '', 'and the install script leaves no row in them');
 SELECT r.oid::regclass FROM pg_class r JOIN pg_extension e ON r.oid = ANY (e.extconfig)
  WHERE r.relkind = 'r'
