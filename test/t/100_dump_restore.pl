@@ -144,6 +144,20 @@ VALUES ($broken, 'Plain', 'course-v1:Test+Broken+1', 'Broken', 9001, 'Alumna', '
        ($broken, 'Plain', 'course-v1:Test+Broken+1', 'Broken', 9002, 'Alumnus', 'invalidated', 'https://example.org/b.pdf', 'A2',
         '2019-02-03', NULL, '{}', '2020-01-01', 'Imported as revoked');
 SQL
+# imported by way of the staging table, where one is left; and reissued in a run that waits
+sql(<<SQL);
+INSERT INTO learning_credentials.credential_import
+       (learning_context_key, credential_type_name, legacy_id, user_id, user_full_name, learning_context_name, issue_date, document, invalidated_at, invalidation_reason)
+SELECT f.learning_context_key, t.name, i.legacy_id, i.user_id, i.name, 'Of old', '2018-02-03', '\\x255044462d00ff5c', i.ended, i.reason
+  FROM learning_credentials.credential_configuration f JOIN learning_credentials.credential_type t ON t.id = f.credential_type_id,
+       (VALUES ('I1', 9003, E'Moved\tin', NULL::timestamptz, NULL), ('I2', 9004, 'Moved', '2019-01-01', E'\\N'), (repeat('I', 2000), 9005, 'Staged Quibblewick', NULL, NULL))
+       AS i (legacy_id, user_id, name, ended, reason)
+ WHERE f.id = $certificate;
+SQL
+is(sql('SELECT string_agg(outcome || chr(32) || credentials, chr(44)) FROM learning_credentials.import_credentials(all_or_nothing => false)'),
+	'available 1,invalidated 1,refused 1', 'credentials are imported');
+is(sql("SELECT status FROM learning_credentials.bulk_reissue(ARRAY(SELECT uuid FROM learning_credentials.credential"
+		  . " WHERE configuration_id = $authored AND user_id = 33), 'In bulk', in_run => true)"), 'generating', 'one is reissued in a run');
 # dates: renewed, corrected with another document and without, and to be borne by what failed
 sql(<<SQL);
 SELECT learning_credentials.renew_credential(uuid, E'Renewed\\t"again"')
@@ -243,6 +257,7 @@ run('pg_dump -Fc', 'pg_dump', '-Fc', '--dbname', $old->connstr('campus'), '--fil
 run('pg_dump -Fd -j 4', 'pg_dump', '-Fd', '-j', '4', '--dbname', $old->connstr('campus'), '--file', $dump{directory});
 
 unlike(slurp_file($dump{sql}), qr/Quuxley/, 'a dump does not name whoever was retired');
+unlike(slurp_file($dump{sql}), qr/Quibblewick/, '... nor has what waits to be imported');
 
 # equal(NODE, DATABASE, NAME): what was restored is what was dumped
 sub equal
@@ -251,6 +266,8 @@ sub equal
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is(fingerprint($node, $database), $content, "$name: every row of every table is there, and no other");
 	is(next_ids($node, $database), $ids, "$name: the next ids are the same");
+	is($node->safe_psql($database, 'SELECT count(*) FROM learning_credentials.credential_import'), $name eq 'pg_upgrade' ? 1 : 0,
+		"$name: what waits to be imported is in the files, and in no dump");
 	holds($node, $database, $name);
 	is($node->safe_psql($database, 'SELECT * FROM learning_credentials.verify_history()'), '', "$name: the history verifies");
 	return;
@@ -298,6 +315,11 @@ SQL
 	is( $node->safe_psql($database, "SELECT user_full_name FROM learning_credentials_api.metadata WHERE verify_uuid ="
 			  . " (SELECT verify_uuid FROM learning_credentials.credential WHERE legacy_id = 'A1')"),
 		'Alumna', "$name: and can be verified");
+	is( $node->safe_psql($database, <<SQL), "I1 available \\x255044462d00ff5c\nI2 invalidated \\x255044462d00ff5c\n1", "$name: so can what was imported, and what waited for a run is reissued");
+SELECT c.legacy_id || ' ' || c.status || ' ' || d.content FROM learning_credentials.credential c
+  JOIN learning_credentials.document d ON d.credential_uuid = c.uuid WHERE c.legacy_id LIKE 'I_' ORDER BY 1;
+SELECT count(*) FROM learning_credentials.credential WHERE configuration_id = $authored AND invalidation_reason = 'In bulk';
+SQL
 	return;
 }
 

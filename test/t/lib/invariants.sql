@@ -113,7 +113,7 @@ UNION ALL
 SELECT 'queued in a run that has ended, or in none', c.uuid::text
   FROM learning_credentials.credential c
   LEFT JOIN learning_credentials.run r ON r.id = c.run_id
- WHERE c.status = 'generating' AND r.status IS DISTINCT FROM 'running'
+ WHERE c.status = 'generating' AND coalesce(r.status NOT IN ('queued', 'running'), true)
 
 UNION ALL
 SELECT 'run that counts wrongly', r::text
