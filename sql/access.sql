@@ -137,6 +137,7 @@ INSERT INTO learning_credentials.access_privilege (level, privilege, object) VAL
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.queue_reissue(uuid, text, bigint)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.queue_renewal(uuid, text, bigint)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.expire_credential(uuid, timestamptz, text)'),
+    ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.invalidate_together(uuid[], text)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.bulk_item(text, bigint, text, timestamptz, text, boolean)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.bulk_work(text, bigint, text[], timestamptz, text, boolean, boolean, boolean)'),
     ('issuer', 'EXECUTE', 'FUNCTION learning_credentials.bulk_generate(bigint, bigint[], boolean, boolean, boolean)'),

@@ -52,6 +52,12 @@ AS 'MODULE_PATHNAME', 'lc_expire_credential';
 COMMENT ON FUNCTION learning_credentials.expire_credential(uuid, timestamptz, text) IS
 'Sets when an available credential expires, sooner or later than it did; the history keeps both times and the reason. The document is not changed: what verifying tells counts. Errors: 55000 for one that is not available, 22023 for a time before its issue.';
 
+CREATE FUNCTION learning_credentials.invalidate_together(uuids uuid[], reason text) RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'lc_invalidate_together';
+COMMENT ON FUNCTION learning_credentials.invalidate_together(uuid[], text) IS
+'invalidate_credential() for all of them in one statement; false, and nothing done, when not all of them are available.';
+
 -- ------------------------------------------------------------ the work
 
 CREATE FUNCTION learning_credentials.bulk_item(
@@ -134,6 +140,11 @@ BEGIN
         LOOP
             BEGIN
                 done := '{}';
+                IF action = 'invalidate' AND learning_credentials.invalidate_together(hundred::uuid[], reason) THEN
+                    SELECT array_agg(ROW(u, u, 'invalidated', NULL, NULL)::learning_credentials.bulk_result ORDER BY u)
+                      INTO done FROM unnest(hundred) AS u;
+                    hundred := '{}';
+                END IF;
                 FOREACH item IN ARRAY hundred LOOP
                     done := done || learning_credentials.bulk_item(action, configuration_id, item, expires_at, reason, queue);
                 END LOOP;
