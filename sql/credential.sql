@@ -99,8 +99,9 @@ CREATE INDEX credential_user ON learning_credentials.credential (user_id, config
 -- Who is not new to a configuration, although nothing is live.
 CREATE INDEX credential_invalidated ON learning_credentials.credential (configuration_id, user_id)
     WHERE status = 'invalidated';
-CREATE INDEX credential_pending_replacement ON learning_credentials.credential (supersedes)
-    WHERE supersedes IS NOT NULL;
+-- Unique also for the planner, which has no statistics of the column (see below) and would expect thousands of rows.
+CREATE UNIQUE INDEX credential_pending_replacement ON learning_credentials.credential (supersedes)
+    WHERE supersedes IS NOT NULL AND status IN ('generating', 'error');
 
 -- Most common values and histogram bounds would be codes and names, for everyone who reads pg_stats.
 ALTER TABLE learning_credentials.credential

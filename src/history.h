@@ -27,6 +27,10 @@
 #define LC_NO_LEAF                                                \
 	"NOT EXISTS (SELECT FROM learning_credentials.history_leaf l" \
 	"             WHERE l.credential_uuid = e.credential_uuid AND l.seq = e.seq)"
+/* The same, looked up for each event: where they are few, whatever the planner expects. */
+#define LC_NO_LEAF_EACH                                             \
+	"(SELECT l.leaf_index FROM learning_credentials.history_leaf l" \
+	"  WHERE l.credential_uuid = e.credential_uuid AND l.seq = e.seq) IS NULL"
 
 /* Rows of a statement, read some at a time. */
 typedef struct LcRows

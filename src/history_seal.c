@@ -20,6 +20,7 @@
 #include "pgstat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
@@ -306,7 +307,7 @@ seal_events(Sealing *sealing, const Horizon *before, const Horizon *now)
 			  "SELECT " LC_EVENT_COLUMNS " FROM learning_credentials.credential_event e"
 			  " WHERE e.transaction_id = ANY (ARRAY(SELECT pg_snapshot_xip($2::pg_snapshot)))"
 			  "   AND pg_visible_in_snapshot(e.transaction_id, $1::pg_snapshot)"
-			  "   AND " LC_NO_LEAF ORDER,
+			  "   AND " LC_NO_LEAF_EACH ORDER,
 			  2, types, values);
 	values[2] = FullTransactionIdGetDatum(FullTransactionIdFromU64(before->xmax));
 	values[3] = FullTransactionIdGetDatum(FullTransactionIdFromU64(now->xmax));
@@ -314,7 +315,7 @@ seal_events(Sealing *sealing, const Horizon *before, const Horizon *now)
 			  "SELECT " LC_EVENT_COLUMNS " FROM learning_credentials.credential_event e"
 			  " WHERE e.transaction_id >= $3 AND e.transaction_id < $4"
 			  "   AND pg_visible_in_snapshot(e.transaction_id, $1::pg_snapshot)"
-			  "   AND " LC_NO_LEAF ORDER,
+			  "   AND " LC_NO_LEAF_EACH ORDER,
 			  4, types, values);
 }
 
@@ -400,6 +401,8 @@ seal(int64 limit, int64 *size, char **note, bool *more)
 	LcHash root;
 	uint64 end;
 
+	/* How many events there are to seal is not known to the planner. Until the caller is who it was. */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	sealing->hasher = lc_hasher_new();
 	sealing->chunk_context =
 		AllocSetContextCreate(CurrentMemoryContext, "sealed events", ALLOCSET_DEFAULT_SIZES);
@@ -486,7 +489,7 @@ is_due(int interval)
 			"                 WHERE e.transaction_id >= coalesce(pg_snapshot_xmax(s.sealed), '0'))"
 			"        OR EXISTS (SELECT FROM learning_credentials.credential_event e"
 			"                    WHERE e.transaction_id = ANY (ARRAY(SELECT pg_snapshot_xip(s.sealed)))"
-			"                      AND " LC_NO_LEAF "))"
+			"                      AND " LC_NO_LEAF_EACH "))"
 			"   FOR UPDATE SKIP LOCKED",
 		.types = { FLOAT8OID },
 	};
