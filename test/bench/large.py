@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """What growth costs: reading, writing, disk, vacuum, dump and restore of millions of credentials against few.
 
-    large.py fill NAME ROWS BYTES   makes a database with so many credentials, with documents of so many bytes
-    large.py settle NAME...         waits for autovacuum
-    large.py measure NAME BASE      compares it with a smaller one, in interleaved rounds
-    large.py dump NAME              dumps it with two jobs, and restores that beside it if there is room for it
-    large.py look NAME              looks a few things up
+    large.py fill NAME ROWS BYTES COURSE    makes a database with so many credentials, with documents of so many bytes, of
+                                            courses with so many users
+    large.py settle NAME...                 waits for autovacuum
+    large.py measure NAME BASE              compares it with a smaller one, in interleaved rounds
+    large.py dump NAME                      dumps it with two jobs, and restores that beside it if there is room for it
+    large.py look NAME                      looks a few things up, and goes on
 
 The rows are generated, not rendered: courses one after the other as their runs would have left them, of as many users
 each in the large database as in the small one; ten credentials a user; every 33rd invalidated; two events a credential,
@@ -29,7 +30,6 @@ import time
 
 from backend import Backend
 
-PER_COURSE = 10_000
 PER_USER = 10
 CHUNK = 250_000
 
@@ -48,7 +48,7 @@ SETUP = """
 SET client_min_messages = error;
 CREATE EXTENSION learning_credentials;
 CREATE SCHEMA large;
-CREATE TABLE large.size AS SELECT %(rows)d::bigint AS rows, %(users)d::bigint AS users, %(bytes)d AS bytes;
+CREATE TABLE large.size AS SELECT %(rows)d::bigint AS rows, %(users)d::bigint AS users, %(bytes)d AS bytes, %(course)d AS course;
 CREATE FUNCTION large.uuid_of(i bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (lpad(to_hex(1640995200000 + i * 1000), 12, '0') || '7' || substr(md5(i::text), 1, 3)
         || '8' || substr(md5(i::text), 4, 15))::uuid;
@@ -141,10 +141,10 @@ def said(line):
 
 # ---------------------------------------------------------------- filling
 
-def fill(name, rows, size):
+def fill(name, rows, size, course):
     rows, size = int(rows), int(size)
     users = rows // PER_USER
-    values = {'rows': rows, 'users': users, 'bytes': size, 'course': min(PER_COURSE, users)}
+    values = {'rows': rows, 'users': users, 'bytes': size, 'course': int(course)}
     control = Backend('postgres')
     control.query('SET client_min_messages = error')
     control.query('DROP DATABASE IF EXISTS ' + name)
@@ -273,8 +273,8 @@ class Database:
     def __init__(self, name):
         self.name = name
         self.backend = Backend(name)
-        self.rows, self.users = map(int, self.backend.query('SELECT rows, users FROM large.size').split('|'))
-        self.course = min(PER_COURSE, self.users)
+        self.rows, self.users, self.course = map(int, self.backend.query(
+            'SELECT rows, users, course FROM large.size').split('|'))
         self.courses = self.rows // self.course
         self.next_course = int(self.backend.query('SELECT max(id) FROM learning_credentials.credential_configuration'))
         self.invalidated = int(self.backend.query(
@@ -585,11 +585,11 @@ def look(name):
     """After an upgrade: what is there is found, and goes on."""
     database = Database(name)
     answers = [
-        database.backend.query('SELECT is_valid FROM learning_credentials_api.metadata WHERE verify_uuid = large.code_of(2)'),
+        database.backend.query('SELECT is_valid FROM learning_credentials_api.metadata WHERE verify_uuid = large.code_of(32)'),
         database.backend.query('SELECT count(*) FROM learning_credentials.credential_event'
-                               ' WHERE credential_uuid = large.uuid_of(2)'),
+                               ' WHERE credential_uuid = large.uuid_of(32)'),
         database.backend.query('SELECT byte_size FROM learning_credentials.credential_document'
-                               ' WHERE credential_uuid = large.uuid_of(4)')]
+                               ' WHERE credential_uuid = large.uuid_of(32)')]
     good = answers[0] == 't' and int(answers[1]) >= 2 and int(answers[2]) == int(
         database.backend.query('SELECT bytes FROM large.size'))
     good = good and issue_one_by_one(database) > 0 and seal(database) > 0
