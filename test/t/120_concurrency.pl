@@ -67,7 +67,7 @@ my %damage = (
 	'queued in a run that has ended, or in none' => "UPDATE $table SET status = 'generating' WHERE uuid = '$reissued'",
 	'more than one live credential of a user' => 'DROP INDEX learning_credentials.credential_live_key;'
 	  . " UPDATE $table SET user_id = 2 WHERE uuid = '$reissued'",
-	'more than one pending replacement' => 'DROP INDEX learning_credentials.credential_live_key;'
+	'more than one pending replacement' => 'DROP INDEX learning_credentials.credential_live_key, learning_credentials.credential_pending_replacement;'
 	  . " UPDATE $table SET status = 'generating', supersedes = '$reissued' WHERE user_id IN (2, 3)",
 	'run that counts wrongly' => "INSERT INTO learning_credentials.run (configuration_id, trigger, seen, eligible)"
 	  . " VALUES ($configuration, 'call', 1, 2)",
